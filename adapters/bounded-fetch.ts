@@ -1,0 +1,61 @@
+import { Agent, request, type Dispatcher } from 'undici';
+
+/**
+ * A fetch for talking to NeonPanel's OAuth endpoints: no redirects, a total deadline, a cap on the body. What comes
+ * back is a complete Response, never a stream that could trickle on.
+ */
+export interface BoundedFetch {
+  (url: string | URL, init?: BoundedInit): Promise<Response>;
+  close(): Promise<void>;
+}
+
+/** The part of RequestInit that OAuth libraries use. */
+export interface BoundedInit {
+  method?: string | undefined;
+  headers?: unknown;
+  body?: unknown;
+  signal?: AbortSignal | null | undefined;
+}
+
+/**
+ * @param options.timeoutMs from the start of the request to the last byte of the answer
+ * @param options.maxBytes of the answer's body
+ */
+export function createBoundedFetch(options: { timeoutMs: number; maxBytes: number }): BoundedFetch {
+  const { timeoutMs, maxBytes } = options;
+  const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout: timeoutMs });
+
+  const fetch = async (url: string | URL, init: BoundedInit = {}): Promise<Response> => {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher,
+      method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: plainHeaders(init.headers),
+      body: init.body == null ? null : String(init.body),
+      signal: init.signal ? AbortSignal.any([deadline, init.signal]) : deadline,
+    });
+    const chunks: Buffer[] = [];
+    let received = 0;
+    for await (const chunk of body) {
+      received += (chunk as Buffer).length;
+      // Leaving the loop destroys the stream and its socket.
+      if (received > maxBytes) throw new Error(`answer of more than ${maxBytes} bytes`);
+      chunks.push(chunk as Buffer);
+    }
+    const answer = new Headers();
+    for (const [name, value] of Object.entries(headers)) {
+      for (const one of [value].flat()) if (one !== undefined) answer.append(name, one);
+    }
+    const noBody = [101, 204, 205, 304].includes(statusCode);
+    return new Response(noBody ? null : Buffer.concat(chunks), {
+      status: statusCode,
+      headers: answer,
+    });
+  };
+  return Object.assign(fetch, { close: () => dispatcher.close() });
+}
+
+const plainHeaders = (headers: unknown): Record<string, string> => ({
+  'accept-encoding': 'identity',
+  ...Object.fromEntries(new Headers(headers as HeadersInit | undefined)),
+});

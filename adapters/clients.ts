@@ -1,0 +1,111 @@
+import type { AdapterPayload } from 'oidc-provider';
+import { type Secrets } from './secrets.ts';
+import { type Key, type Store, update } from './store.ts';
+
+/**
+ * Registered clients. One that never completed a login lives 30 days; one that ever had a grant lives until 180 days
+ * after its last grant ended: hosted clients keep one client_id for a connector and can't recover a lost one.
+ */
+export interface Clients {
+  /** RFC 7591 metadata, client_secret in the clear. @throws StoreUnavailable */
+  find(clientId: string): Promise<AdapterPayload | undefined>;
+  /** Stores a newly registered client. @throws StoreUnavailable */
+  put(clientId: string, metadata: AdapterPayload): Promise<void>;
+  /** Keeps a client that has a grant until `grantEndsAt` (epoch ms). Writes at most once a day per client. */
+  keepFor(clientId: string, grantEndsAt: number): Promise<void>;
+  remove(clientId: string): Promise<void>;
+}
+
+interface ClientRecord {
+  /** Metadata without the secret. */
+  readonly metadata: AdapterPayload;
+  /** The client_secret, sealed: it is needed again in the clear to compare it. */
+  readonly secret?: string;
+  /** Epoch milliseconds at which the record goes. */
+  readonly expiresAt: number;
+}
+
+const DAY_MS = 86_400_000;
+const UNUSED_LIFETIME_MS = 30 * DAY_MS;
+const LIFETIME_AFTER_GRANT_MS = 180 * DAY_MS;
+/** What a removed client may still do for: the same bound that holds for revoked grants. */
+const CACHE_MS = 800;
+const CACHE_SIZE = 1_000;
+
+export function createClients(options: {
+  store: Store;
+  secrets: Secrets;
+  now: () => number;
+}): Clients {
+  const { store, secrets, now } = options;
+  const cache = new Map<string, { metadata: AdapterPayload; expiresAt: number; until: number }>();
+
+  const remember = (id: string, metadata: AdapterPayload, expiresAt: number) => {
+    if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value!);
+    cache.set(id, { metadata, expiresAt, until: now() + CACHE_MS });
+  };
+
+  return {
+    async find(clientId) {
+      if (!isClientId(clientId)) return undefined;
+      const cached = cache.get(clientId);
+      if (cached && cached.until > now()) return cached.metadata;
+      cache.delete(clientId);
+      const [entry] = await store.read(clientKey(clientId));
+      if (!entry) return undefined;
+      const record = JSON.parse(entry.value) as ClientRecord;
+      const metadata = record.secret
+        ? {
+            ...record.metadata,
+            client_secret: (await secrets.open(record.secret, secretContext(clientId))) as string,
+          }
+        : record.metadata;
+      remember(clientId, metadata, record.expiresAt);
+      return metadata;
+    },
+
+    async put(clientId, { client_secret: secret, ...metadata }) {
+      const record: ClientRecord = {
+        metadata,
+        ...(typeof secret === 'string' && {
+          secret: await secrets.seal(secret, secretContext(clientId)),
+        }),
+        expiresAt: now() + UNUSED_LIFETIME_MS,
+      };
+      await store.commit([
+        {
+          key: clientKey(clientId),
+          expect: 'any',
+          put: JSON.stringify(record),
+          lifetime: UNUSED_LIFETIME_MS / 1000,
+        },
+      ]);
+    },
+
+    async keepFor(clientId, grantEndsAt) {
+      const expiresAt = grantEndsAt + LIFETIME_AFTER_GRANT_MS;
+      const known = cache.get(clientId);
+      if (known && known.expiresAt > expiresAt - DAY_MS) return;
+      await update(store, clientKey(clientId), (old) => {
+        if (!old) return undefined;
+        const record = JSON.parse(old) as ClientRecord;
+        if (record.expiresAt > expiresAt - DAY_MS) return undefined;
+        const lifetime = Math.ceil((expiresAt - now()) / 1000);
+        return { put: JSON.stringify({ ...record, expiresAt }), lifetime };
+      });
+      cache.delete(clientId);
+    },
+
+    async remove(clientId) {
+      cache.delete(clientId);
+      if (!isClientId(clientId)) return;
+      await store.commit([{ key: clientKey(clientId), expect: 'any', remove: true }]);
+    },
+  };
+}
+
+const clientKey = (clientId: string): Key => ({ tag: clientId, kind: 'client' });
+const secretContext = (clientId: string) => `client ${clientId}`;
+
+/** Strangers send any client_id; only our own form reaches the store. */
+const isClientId = (text: string) => /^[\w.~-]{8,128}$/.test(text);

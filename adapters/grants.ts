@@ -1,0 +1,128 @@
+import { digest } from './secrets.ts';
+import type { Entry, Key, Store, Write } from './store.ts';
+
+/**
+ * The grant: what one user allowed one client, from the redemption of the code until it is revoked or runs out. It is
+ * the one record behind a whole family of refresh tokens, and every MCP call asks whether it is still there.
+ *
+ * All records of one connection carry the grant id as their tag: the interaction it began with, the login transaction,
+ * the code, the grant and the sealed NeonPanel credential. They are therefore written together where they must agree.
+ */
+export interface Grant {
+  readonly clientId: string;
+  /** NeonPanel's subject. */
+  readonly accountId: string;
+  /** Space separated, as granted; includes `openid` and `offline_access` when they were asked for. */
+  readonly scope: string;
+  /** Generation of the newest refresh token, or undefined for a client without the refresh_token grant. */
+  readonly generation: number | undefined;
+  /** Epoch milliseconds of the last rotation. */
+  readonly rotatedAt: number;
+  /** Epoch milliseconds of the code's redemption. */
+  readonly createdAt: number;
+  /** SHA-256 of the code it came from: a later replay of that code is recognised and ends the grant. */
+  readonly codeHash: string;
+  /** For the id_token of `openid` requests. */
+  readonly nonce?: string | undefined;
+  readonly authTime?: number | undefined;
+}
+
+export interface StoredGrant {
+  readonly grant: Grant;
+  readonly version: string;
+}
+
+export const grantKey = (grantId: string): Key => ({ tag: grantId, kind: 'grant' });
+export const codeKey = (grantId: string): Key => ({ tag: grantId, kind: 'code' });
+export const credentialKey = (grantId: string): Key => ({ tag: grantId, kind: 'credential' });
+
+export function createGrants(store: Store) {
+  return {
+    /** @throws StoreUnavailable */
+    async find(grantId: string): Promise<StoredGrant | undefined> {
+      if (!isGrantId(grantId)) return undefined;
+      const [entry] = await store.read(grantKey(grantId));
+      return entry && parse(entry);
+    },
+
+    /** The grant and its sealed credential in one round trip. @throws StoreUnavailable */
+    async findWithCredential(
+      grantId: string,
+    ): Promise<{ grant: Grant; credential: Entry | undefined } | undefined> {
+      if (!isGrantId(grantId)) return undefined;
+      const [entry, credential] = await store.read(grantKey(grantId), credentialKey(grantId));
+      return entry && { grant: parse(entry).grant, credential };
+    },
+
+    /**
+     * Opens the grant together with marking its code as redeemed; the credential, stored at sign-in for a few minutes,
+     * now lives as long as the grant.
+     * @param codeVersion the version of the code record that was checked
+     * @returns false if somebody else redeemed the code in between
+     */
+    async open(
+      grantId: string,
+      grant: Grant,
+      codeVersion: string,
+      lifetimeSeconds: number,
+    ): Promise<boolean> {
+      const writes: Write[] = [
+        {
+          key: codeKey(grantId),
+          expect: { version: codeVersion },
+          put: 'redeemed',
+          lifetime: 'keep',
+        },
+        {
+          key: grantKey(grantId),
+          expect: 'absent',
+          put: JSON.stringify(grant),
+          lifetime: lifetimeSeconds,
+        },
+        { key: credentialKey(grantId), expect: 'any', touch: lifetimeSeconds },
+      ];
+      return (await store.commit(writes)) !== undefined;
+    },
+
+    /** Replaces the grant if nobody wrote it since `version`; grant and credential slide together. */
+    async replace(
+      grantId: string,
+      grant: Grant,
+      version: string,
+      lifetimeSeconds: number,
+    ): Promise<boolean> {
+      const writes: Write[] = [
+        {
+          key: grantKey(grantId),
+          expect: { version },
+          put: JSON.stringify(grant),
+          lifetime: lifetimeSeconds,
+        },
+        { key: credentialKey(grantId), expect: 'any', touch: lifetimeSeconds },
+      ];
+      return (await store.commit(writes)) !== undefined;
+    },
+
+    /** Ends the grant: every token of it stops working, and the NeonPanel credential is gone. */
+    async revoke(grantId: string): Promise<void> {
+      if (!isGrantId(grantId)) return;
+      await store.commit([
+        { key: grantKey(grantId), expect: 'any', remove: true },
+        { key: credentialKey(grantId), expect: 'any', remove: true },
+      ]);
+    },
+  };
+}
+
+export type Grants = ReturnType<typeof createGrants>;
+
+/** Grant ids come out of tokens and codes that strangers send; only our own form reaches the store. */
+export const isGrantId = (text: string): boolean => /^[\w-]{16,64}$/.test(text);
+
+/** True if this code opened the grant. */
+export const openedBy = (grant: Grant, code: string): boolean => grant.codeHash === digest(code);
+
+const parse = ({ value, version }: Entry): StoredGrant => ({
+  grant: JSON.parse(value) as Grant,
+  version,
+});

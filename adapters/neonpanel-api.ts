@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool, type Dispatcher } from 'undici';
+import type { Log } from '../log.ts';
+import { startBudget, type Budget } from './budget.ts';
+import {
+  NeonpanelError,
+  type ApiRequest,
+  type ApiResponse,
+  type NeonpanelApi,
+} from './neonpanel.ts';
+import { requestHeaders, requestTarget, type ArrayStyle } from './neonpanel-request.ts';
+import { readAnswer, type RawAnswer } from './neonpanel-response.ts';
+
+const CONNECTIONS = 64;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Between two chunks; the deadline of the call is what really ends it. */
+const SILENCE_TIMEOUT_MS = 60_000;
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+const MAX_ERROR_BODY_BYTES = 64 * 1024;
+/** A wait NeonPanel asks for is served here up to this long; a longer one is the caller's to plan. */
+const MAX_SERVED_WAIT_SECONDS = 5;
+/** A retry must have this much of the deadline left, or it would only add load. */
+const MIN_RETRY_BUDGET_MS = 500;
+
+export interface NeonpanelApiOptions {
+  /** NEONPANEL_API_URL, e.g. `https://my.neonpanel.com/api/v1`. */
+  apiUrl: string;
+  arrayStyle: ArrayStyle;
+  /** The clock that deadlines are given in, epoch milliseconds. */
+  now?: () => number;
+  log?: Log;
+}
+
+type Outcome =
+  | { readonly response: ApiResponse }
+  | { readonly error: NeonpanelError; readonly transient: boolean };
+
+/**
+ * The REST client. A GET is repeated once after a reset, a 5xx or a short 429, because it may be; a POST never is,
+ * because a lost answer says nothing about what happened.
+ */
+export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
+  const base = new URL(options.apiUrl);
+  const basePath = base.pathname.replace(/\/+$/, '');
+  const now = options.now ?? Date.now;
+  const pool = new Pool(base.origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    // HTTP/1.1: giving up on a call closes its own socket and nobody else's.
+    allowH2: false,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: SILENCE_TIMEOUT_MS,
+    bodyTimeout: SILENCE_TIMEOUT_MS,
+  });
+
+  async function call(request: ApiRequest): Promise<ApiResponse> {
+    const target = requestTarget(basePath, request, options.arrayStyle);
+    const budget = startBudget(request.deadline - now(), request.signal);
+    try {
+      const first = await attempt(pool, target, request, budget, now);
+      if ('response' in first) return first.response;
+      const delayMs = retryDelayMs(request, first, budget);
+      if (delayMs === undefined) throw first.error;
+      options.log?.info({ event: 'neonpanel_retry', detail: first.error.detail, delayMs });
+      await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
+        throw first.error;
+      });
+      const second = await attempt(pool, target, request, budget, now);
+      if ('response' in second) return second.response;
+      throw second.error;
+    } finally {
+      budget.end();
+    }
+  }
+
+  return { call, close: () => pool.close() };
+}
+
+async function attempt(
+  pool: Pool,
+  target: string,
+  request: ApiRequest,
+  budget: Budget,
+  now: () => number,
+): Promise<Outcome> {
+  let answer: RawAnswer;
+  try {
+    budget.signal.throwIfAborted();
+    const raw = await pool.request({
+      path: target,
+      method: request.method,
+      headers: requestHeaders(request),
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      signal: budget.signal,
+    });
+    answer = { status: raw.statusCode, headers: raw.headers, text: await textOf(raw) };
+  } catch (error) {
+    return networkOutcome(error, budget);
+  }
+  try {
+    return { response: readAnswer(answer, now()) };
+  } catch (error) {
+    if (!(error instanceof NeonpanelError)) throw error;
+    return { error, transient: answer.status === 429 || answer.status >= 500 };
+  }
+}
+
+/**
+ * The body as text, capped. An answer with a content encoding is refused: we asked for none, and unpacking is where
+ * a small body becomes a large one.
+ */
+async function textOf(raw: Dispatcher.ResponseData): Promise<string> {
+  const cap = raw.statusCode < 300 ? MAX_BODY_BYTES : MAX_ERROR_BODY_BYTES;
+  const encoding = String(raw.headers['content-encoding'] ?? 'identity').toLowerCase();
+  const readable = encoding === 'identity';
+  if (!readable || Number(raw.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+    abandon(raw);
+    throw new Unreadable(readable ? 'body too large' : 'content encoding not asked for');
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of raw.body as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > cap) {
+      if (cap === MAX_ERROR_BODY_BYTES) break; // the start of an error page is all anybody reads
+      throw new Unreadable('body too large');
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Closes the socket instead of reading on; undici reports that as an error of the stream, which nobody awaits. */
+function abandon(raw: Dispatcher.ResponseData): void {
+  raw.body.on('error', () => {});
+  raw.body.destroy();
+}
+
+/** An answer that was refused for its form. Repeating the request would bring the same. */
+class Unreadable extends Error {}
+
+function networkOutcome(error: unknown, budget: Budget): Outcome {
+  const gaveUp = budget.signal.aborted;
+  const code = (error as { code?: unknown }).code;
+  const cause = error instanceof Unreadable ? error.message : String(code ?? 'request failed');
+  return {
+    error: new NeonpanelError('unavailable', 'No usable answer from NeonPanel', {
+      detail: gaveUp ? String(budget.signal.reason) : cause,
+      cause: error,
+    }),
+    transient: !gaveUp && !(error instanceof Unreadable) && code !== 'UND_ERR_INVALID_ARG',
+  };
+}
+
+/** Milliseconds to wait before the one retry, or undefined when there is none. */
+function retryDelayMs(
+  request: ApiRequest,
+  outcome: { error: NeonpanelError; transient: boolean },
+  budget: Budget,
+): number | undefined {
+  if (request.method !== 'GET' || !outcome.transient) return undefined;
+  const asked = outcome.error.retryAfterSeconds;
+  if (asked === undefined && outcome.error.kind === 'rate_limited') return undefined;
+  if (asked !== undefined && asked > MAX_SERVED_WAIT_SECONDS) return undefined;
+  const delayMs = (asked ?? 0) * 1000 + 100 + Math.random() * 200;
+  return delayMs + MIN_RETRY_BUDGET_MS < budget.remainingMs() ? delayMs : undefined;
+}

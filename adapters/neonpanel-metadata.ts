@@ -1,0 +1,71 @@
+import type { AuthorizationServer } from 'oauth4webapi';
+import type { BoundedFetch } from './bounded-fetch.ts';
+import { NeonpanelError } from './neonpanel.ts';
+
+const FRESH_MS = 300_000;
+
+/**
+ * NeonPanel's OAuth metadata (RFC 8414), read when needed and kept for five minutes. A server that publishes none is
+ * taken to have the documented paths.
+ *
+ * @param url NEONPANEL_URL
+ */
+export function createNeonpanelMetadata(options: {
+  url: string;
+  fetch: BoundedFetch;
+  now: () => number;
+}) {
+  const { url, fetch, now } = options;
+  let cached: { server: AuthorizationServer; until: number } | undefined;
+
+  const documented: AuthorizationServer = {
+    issuer: url,
+    authorization_endpoint: `${url}/oauth2/authorize`,
+    token_endpoint: `${url}/oauth2/token`,
+    registration_endpoint: `${url}/oauth2/register`,
+    jwks_uri: `${url}/.well-known/jwks.json`,
+  };
+
+  /** @throws NeonpanelError kind `unavailable` */
+  return async function metadata(): Promise<AuthorizationServer> {
+    if (cached && cached.until > now()) return cached.server;
+    const server = { ...documented, ...(await read()) };
+    cached = { server, until: now() + FRESH_MS };
+    return server;
+  };
+
+  async function read(): Promise<Partial<AuthorizationServer>> {
+    const response = await fetch(`${url}/.well-known/oauth-authorization-server`, {
+      headers: { accept: 'application/json' },
+    }).catch((cause: unknown) => {
+      throw new NeonpanelError('unavailable', 'NeonPanel metadata could not be read', { cause });
+    });
+    if (response.status === 404) return {};
+    const { status } = response;
+    if (!response.ok) {
+      throw new NeonpanelError('unavailable', 'NeonPanel metadata was refused', { status });
+    }
+    try {
+      const document = (await response.json()) as Record<string, unknown>;
+      return pickUrls(document);
+    } catch (cause) {
+      throw new NeonpanelError('unavailable', 'NeonPanel metadata is not JSON', { status, cause });
+    }
+  }
+}
+
+/** Only what we use; its other claims (scopes, methods) are known to be incomplete. */
+function pickUrls(document: Record<string, unknown>): Partial<AuthorizationServer> {
+  const names = [
+    'issuer',
+    'authorization_endpoint',
+    'token_endpoint',
+    'registration_endpoint',
+    'jwks_uri',
+    'revocation_endpoint',
+  ];
+  const urls = names
+    .map((name) => [name, document[name]] as const)
+    .filter(([, value]) => typeof value === 'string' && URL.canParse(value));
+  return Object.fromEntries(urls) as Record<string, string>;
+}

@@ -1,0 +1,107 @@
+/**
+ * The seam to NeonPanel: signing a user in, keeping the credential alive, and calling the REST API. Implementations:
+ * neonpanel-oauth.ts and neonpanel-api.ts. Nothing else in the project talks to NeonPanel.
+ */
+
+/** What NeonPanel gave us for one user. Lives sealed in the store, in memory only while it is used. */
+export interface NeonpanelCredential {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+  /** Epoch milliseconds after which the access token must not be used. */
+  readonly expiresAt: number;
+}
+
+export interface NeonpanelLogin {
+  /** The address to send the browser to (authorization code + PKCE S256, RFC 6749 §4.1.1, RFC 7636). */
+  begin(request: { state: string; codeVerifier: string }): Promise<URL>;
+  /**
+   * Exchanges the callback's code and proves whose it is: token verified by NeonPanel's JWKS, API access tried once.
+   * @throws NeonpanelError kind `refused` (the user cancelled or the code is bad) or `unavailable`
+   */
+  complete(callback: {
+    parameters: URLSearchParams;
+    state: string;
+    codeVerifier: string;
+  }): Promise<{ subject: string; credential: NeonpanelCredential }>;
+  /**
+   * One refresh; never retried here, because a refresh whose outcome is unknown may have rotated the token.
+   * @param subject whose credential it is; an answer for anyone else is not taken
+   * @throws NeonpanelError kind `refused` when NeonPanel says the credential is dead, `unavailable` otherwise
+   */
+  refresh(credential: NeonpanelCredential, subject: string): Promise<NeonpanelCredential>;
+}
+
+export type QueryValue = string | number | readonly (string | number)[] | undefined;
+
+/** One call to the REST API. `path` is relative to NEONPANEL_API_URL and starts with a slash. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST';
+  /** Already encoded segments, e.g. `/companies/${encodeURIComponent(uuid)}/warehouses`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  /** JSON body of a POST. */
+  readonly body?: unknown;
+  readonly accessToken: string;
+  /** Aborted when the caller gave up; the socket is closed then. */
+  readonly signal?: AbortSignal | undefined;
+  /** Epoch milliseconds; the call incl. its one retry ends before this. */
+  readonly deadline: number;
+}
+
+/** A 2xx answer, parsed loosely. */
+export interface ApiResponse {
+  readonly status: number;
+  /** Parsed JSON, or the text itself where NeonPanel answered text/plain. */
+  readonly body: unknown;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+export interface NeonpanelApi {
+  /** @throws NeonpanelError for every answer that is not 2xx, and for every failure to get one */
+  call(request: ApiRequest): Promise<ApiResponse>;
+  close(): Promise<void>;
+}
+
+export type NeonpanelErrorKind =
+  /** 400, 404, 415, 422 …: the request was understood and refused; `fields` may say which */
+  | 'rejected'
+  /** 401: the access token is not accepted */
+  | 'unauthorized'
+  /** 403: not permitted for this company or resource */
+  | 'forbidden'
+  /** 429 */
+  | 'rate_limited'
+  /** 5xx, reset, DNS, time-out, body too large, not JSON */
+  | 'unavailable'
+  /** OAuth only: the user, the code or the refresh token was refused for good */
+  | 'refused';
+
+/** Everything that can go wrong at NeonPanel. `detail` (status, redacted body start) is for the log, never shown. */
+export class NeonpanelError extends Error {
+  readonly kind: NeonpanelErrorKind;
+  readonly status: number | undefined;
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  /** Laravel's 422 `errors`: field name to messages; values are NeonPanel's words, cut to a safe length. */
+  readonly fields: Readonly<Record<string, readonly string[]>> | undefined;
+
+  constructor(
+    kind: NeonpanelErrorKind,
+    message: string,
+    more: {
+      status?: number;
+      detail?: string;
+      retryAfterSeconds?: number;
+      fields?: Record<string, string[]>;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'NeonpanelError';
+    this.kind = kind;
+    this.status = more.status;
+    this.detail = more.detail;
+    this.retryAfterSeconds = more.retryAfterSeconds;
+    this.fields = more.fields;
+  }
+}

@@ -1,0 +1,106 @@
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Clients } from './clients.ts';
+import { codeKey, grantKey, isGrantId } from './grants.ts';
+import { digest } from './secrets.ts';
+import type { Key, Lifetime, Store } from './store.ts';
+
+/**
+ * oidc-provider's storage interface on our store. Only what must outlive a request is kept:
+ *
+ * - Client: see clients.ts
+ * - Interaction: one record per authorization request, under the id that becomes the grant's
+ * - AuthorizationCode: one per interaction, written once, as a hash
+ * - ReplayDetection: used assertion ids, inserted only if absent
+ *
+ * Sessions are not kept at all: every authorization shows the consent page and goes through NeonPanel's login, so a
+ * browser session here could only be confused with another user's. Access tokens are signed, refresh tokens are
+ * computed from the grant (auth/refresh-token.ts), grants are ours (grants.ts).
+ */
+export function createOidcModels(store: Store, clients: Clients) {
+  return (model: string): Adapter => {
+    switch (model) {
+      case 'Client':
+        return adapter({
+          upsert: (id, payload) => clients.put(id, payload),
+          find: (id) => clients.find(id),
+          destroy: (id) => clients.remove(id),
+        });
+      case 'Interaction':
+        return adapter({
+          upsert: (id, payload, ttl) => put(interactionKey(id), payload, ttl),
+          find: (id) => (isGrantId(id) ? get(interactionKey(id)) : Promise.resolve(undefined)),
+          destroy: async (id) => {
+            await store.commit([{ key: interactionKey(id), expect: 'any', remove: true }]);
+          },
+        });
+      case 'AuthorizationCode':
+        return adapter({ upsert: saveCode });
+      case 'ReplayDetection':
+        return adapter({
+          // The provider looks first and writes then; only the insert decides between two at once.
+          upsert: async (id, payload, ttl) => {
+            const put = JSON.stringify(payload);
+            const key = assertionKey(id);
+            if (!(await store.commit([{ key, expect: 'absent', put, lifetime: ttl }])))
+              throw new errors.InvalidClientAuth('assertion was used already');
+          },
+          find: (id) => get(assertionKey(id)),
+        });
+      default:
+        return adapter({});
+    }
+  };
+
+  /** One consent yields at most one code: the record's key is the interaction's id, and it is written only once. */
+  async function saveCode(code: string, payload: AdapterPayload, lifetime: Lifetime) {
+    const { jti: _, grantId, ...rest } = payload;
+    const record: CodeRecord = { hash: digest(code), payload: rest };
+    const saved = await store.commit([
+      { key: codeKey(grantId!), expect: 'absent', put: JSON.stringify(record), lifetime },
+      { key: grantKey(grantId!), expect: 'absent', remove: true },
+    ]);
+    if (saved) return;
+    const error = new errors.SessionNotFound('authorization request was completed already');
+    error.allow_redirect = false;
+    throw error;
+  }
+
+  async function put(key: Key, payload: AdapterPayload, lifetime: Lifetime) {
+    await store.commit([{ key, expect: 'any', put: JSON.stringify(payload), lifetime }]);
+  }
+
+  async function get(key: Key): Promise<AdapterPayload | undefined> {
+    const [entry] = await store.read(key);
+    return entry && (JSON.parse(entry.value) as AdapterPayload);
+  }
+}
+
+/** What a code stands for until it is redeemed; the code itself is stored only as a hash. */
+export interface CodeRecord {
+  readonly hash: string;
+  readonly payload: AdapterPayload;
+}
+
+export const interactionKey = (uid: string): Key => ({ tag: uid, kind: 'interaction' });
+const assertionKey = (id: string): Key => ({ tag: digest(id), kind: 'assertion' });
+
+type Verbs = {
+  upsert(id: string, payload: AdapterPayload, ttlSeconds: number): Promise<void>;
+  find(id: string): Promise<AdapterPayload | undefined>;
+  destroy(id: string): Promise<void>;
+};
+
+/** Fills in the verbs a model never needs. */
+function adapter(verbs: Partial<Verbs>): Adapter {
+  const nothing = async () => undefined;
+  return {
+    upsert: nothing,
+    find: nothing,
+    destroy: nothing,
+    findByUid: nothing,
+    findByUserCode: nothing,
+    consume: nothing,
+    revokeByGrantId: nothing,
+    ...verbs,
+  };
+}

@@ -1,0 +1,98 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
+
+/**
+ * Everything that is made from MASTER_KEYS. Each purpose has its own key, derived by HKDF (RFC 5869), so that no key
+ * does two jobs. The first master key seals and signs; all of them open and verify, which is how one is replaced.
+ */
+export interface Secrets {
+  /**
+   * Seals a value for the store: flattened JWE, A256GCM, key id in the header (RFC 7516).
+   * @param context what the record belongs to; the same text is needed to open it, so records can't be swapped
+   */
+  seal(value: unknown, context: string): Promise<string>;
+  /** @throws SealBroken if the record was sealed under an unknown key, for another context, or was changed */
+  open(sealed: string, context: string): Promise<unknown>;
+  /** Message authentication code, base64url, by the first master key. */
+  mac(purpose: MacPurpose, message: string): string;
+  /** True if any master key made this code. Takes the same time for every wrong code. */
+  verifyMac(purpose: MacPurpose, message: string, code: string): boolean;
+  /** Keys for signed cookies; the first signs. */
+  readonly cookieKeys: readonly string[];
+}
+
+export type MacPurpose = 'refresh-token' | 'consent';
+
+/** A sealed record that can't be opened. It is treated as absent, never as someone else's. */
+export class SealBroken extends Error {
+  override name = 'SealBroken';
+}
+
+/** @param masterKeys one or more 32-byte keys, the newest first */
+export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
+  const derive = (master: Uint8Array, purpose: string) =>
+    new Uint8Array(hkdfSync('sha256', master, '', `neonpanel-mcp ${purpose}`, 32));
+  const sealing = masterKeys.map((master) => {
+    const key = derive(master, 'seal');
+    return { kid: keyId(key), key };
+  });
+  const macKeys = new Map(
+    (['refresh-token', 'consent'] as const).map((purpose) => [
+      purpose,
+      masterKeys.map((master) => derive(master, `mac ${purpose}`)),
+    ]),
+  );
+  const first = sealing[0];
+  if (!first) throw new TypeError('at least one master key is needed');
+  const codes = (purpose: MacPurpose, message: string) =>
+    macKeys.get(purpose)!.map((key) => createHmac('sha256', key).update(message).digest());
+
+  return {
+    async seal(value, context) {
+      const jwe = await new FlattenedEncrypt(Buffer.from(JSON.stringify(value)))
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: first.kid })
+        .setAdditionalAuthenticatedData(Buffer.from(context))
+        .encrypt(first.key);
+      // The context is known to whoever may open the record, so it is not stored with it.
+      delete jwe.aad;
+      return JSON.stringify(jwe);
+    },
+
+    async open(sealed, context) {
+      try {
+        const jwe = JSON.parse(sealed) as FlattenedJWE;
+        const { plaintext } = await flattenedDecrypt(
+          { ...jwe, aad: Buffer.from(context).toString('base64url') },
+          (header) => {
+            const found = sealing.find(({ kid }) => kid === header?.kid);
+            if (!found) throw new SealBroken(`sealed under an unknown master key ${header?.kid}`);
+            return found.key;
+          },
+          { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },
+        );
+        return JSON.parse(Buffer.from(plaintext).toString());
+      } catch (error) {
+        if (error instanceof SealBroken) throw error;
+        throw new SealBroken('a sealed record could not be opened', { cause: error });
+      }
+    },
+
+    mac: (purpose, message) => codes(purpose, message)[0]!.toString('base64url'),
+
+    verifyMac(purpose, message, code) {
+      const given = Buffer.from(code, 'base64url');
+      return codes(purpose, message)
+        .map((expected) => given.length === expected.length && timingSafeEqual(given, expected))
+        .includes(true);
+    },
+
+    cookieKeys: masterKeys.map((m) => Buffer.from(derive(m, 'cookies')).toString('base64url')),
+  };
+}
+
+/** Public name of a key: tells keys apart, tells nothing about them. */
+const keyId = (key: Uint8Array) => createHash('sha256').update(key).digest('base64url').slice(0, 8);
+
+/** The form in which bearer secrets are stored: found again by value, useless to a thief (SHA-256, base64url). */
+export const digest = (secret: string): string =>
+  createHash('sha256').update(secret).digest('base64url');

@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import Koa from 'koa';
+import { createBoundedFetch } from './adapters/bounded-fetch.ts';
+import { createClients } from './adapters/clients.ts';
+import { createGrants } from './adapters/grants.ts';
+import { createLeases } from './adapters/leases.ts';
+import { loadMasterKeys } from './adapters/master-keys.ts';
+import { createNeonpanelApi } from './adapters/neonpanel-api.ts';
+import { createNeonpanelClient } from './adapters/neonpanel-client.ts';
+import { createNeonpanelMetadata } from './adapters/neonpanel-metadata.ts';
+import { createNeonpanelLogin } from './adapters/neonpanel-oauth.ts';
+import { createSecrets } from './adapters/secrets.ts';
+import { openSqliteStore } from './adapters/sqlite.ts';
+import type { Store } from './adapters/store.ts';
+import { createVault } from './adapters/vault.ts';
+import { createAuthorizationServer } from './auth/authorization-server.ts';
+import { drawRefusal } from './auth/pages.ts';
+import { PATHS } from './auth/paths.ts';
+import { createProvider } from './auth/provider.ts';
+import type { Config } from './config.ts';
+import { requestContext } from './http/context.ts';
+import { errorEdge } from './http/errors.ts';
+import { securityHeaders } from './http/headers.ts';
+import { health } from './http/health.ts';
+import { listen, type Listening } from './http/listen.ts';
+import { pinOrigin } from './http/origin.ts';
+import { site } from './http/site.ts';
+import { createAccessTokenVerifier } from './keys/access-token.ts';
+import { loadKeySet } from './keys/keystore.ts';
+import type { Log } from './log.ts';
+import { createCredentials } from './mcp/credentials.ts';
+import { createMcp } from './mcp/router.ts';
+import { scopeOf } from './mcp/scope.ts';
+import { createServerFactory } from './mcp/server.ts';
+import { tools } from './mcp/tools/index.ts';
+import { upstreamFor } from './mcp/upstream.ts';
+import { createViews } from './views/render.ts';
+
+export interface RunningApp {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export const VERSION = (
+  JSON.parse(readFileSync(`${import.meta.dirname}/package.json`, 'utf8')) as { version: string }
+).version;
+
+/**
+ * Starts one instance: the one place where everything is wired to everything else. Reads top to bottom as the layers
+ * do: store and secrets, NeonPanel, keys, the two halves, HTTP.
+ *
+ * @param options.now epoch milliseconds; injected by tests
+ * @throws what opening the store, reading the keys or binding the port throws
+ */
+export async function startApp(
+  config: Config,
+  options: { log: Log; now?: () => number },
+): Promise<RunningApp> {
+  const { log, now = Date.now } = options;
+  const { publicUrl } = config;
+
+  const store = await openStore(config, now, log);
+  const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
+  const grants = createGrants(store);
+  const clients = createClients({ store, secrets, now });
+  const vault = createVault({ store, secrets });
+
+  const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
+  const redirectUri = publicUrl + PATHS.callback;
+  const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 64 * 1024 });
+  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log });
+  const metadata = createNeonpanelMetadata({ url, fetch, now });
+  const client = createNeonpanelClient({
+    configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
+    neonpanelUrl: url,
+    redirectUri,
+    registrationEndpoint: async () => (await metadata()).registration_endpoint!,
+    fetch,
+    store,
+    secrets,
+  });
+  const login = createNeonpanelLogin({
+    url,
+    scope,
+    redirectUri,
+    metadata,
+    client,
+    api,
+    fetch,
+    now,
+  });
+
+  const keys = await loadKeySet({ store, secrets, now });
+  const accessTokens = createAccessTokenVerifier({ keys: () => keys, publicUrl, now });
+  const views = createViews({
+    brand: config.brand.name,
+    sandbox: config.sandbox.enabled,
+    supportUrl: config.supportUrl,
+  });
+
+  const provider = createProvider({ config, keys, store, grants, clients, secrets, now });
+  const { refreshTokenTtlSeconds } = config;
+  const authorizationServer = createAuthorizationServer({
+    config,
+    store,
+    secrets,
+    vault,
+    login,
+    views,
+    now,
+    keys: () => keys,
+    provider: () => provider,
+    tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
+  });
+
+  const leases = createLeases(store);
+  const credentials = createCredentials({ grants, vault, leases, login, log, now });
+  const mcp = createMcp({
+    publicUrl,
+    allowedOrigins: config.allowedOrigins,
+    publicDiscovery: config.publicDiscovery,
+    accessTokens,
+    credentials,
+    now,
+    buildServer: createServerFactory({
+      version: VERSION,
+      tools,
+      publicUrl,
+      log,
+      contextFor(authInfo) {
+        const { caller, deadline, signal, log } = scopeOf(authInfo);
+        return {
+          neonpanel: upstreamFor({ api, credentials, caller: caller!, deadline, signal }),
+          log,
+        };
+      },
+    }),
+  });
+
+  const app = new Koa({ proxy: true, keys: [...secrets.cookieKeys] });
+  app.silent = true;
+  app.use(requestContext(log));
+  app.use(errorEdge(drawRefusal(views)));
+  app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
+  app.use(pinOrigin(publicUrl, config.loopback));
+  // Our cookies are Secure on http://localhost too, where browsers take them.
+  app.use((ctx, next) => {
+    ctx.cookies.secure = true;
+    return next();
+  });
+  app.use(health({ version: VERSION, ready: () => store.ping() }));
+  app.use(mcp);
+  app.use(authorizationServer);
+  app.use(site({ publicUrl, version: VERSION, views }));
+
+  let listening: Listening;
+  try {
+    listening = await listen(app.callback(), config.host, config.port);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return {
+    port: listening.port,
+    async close() {
+      await listening.close();
+      await Promise.all([store.close(), api.close(), fetch.close()]);
+    },
+  };
+}
+
+async function openStore(config: Config, now: () => number, log: Log): Promise<Store> {
+  if (config.store.kind === 'sqlite') return openSqliteStore({ path: config.store.path, now, log });
+  throw new Error('REDIS_URL is set, but this version can only use the embedded store');
+}

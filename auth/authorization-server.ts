@@ -1,0 +1,145 @@
+import type { Context, Middleware } from 'koa';
+import { Refusal } from '../errors.ts';
+import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
+import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
+import type { KeySet } from '../keys/keystore.ts';
+import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
+import { runEngine } from './engine.ts';
+import { createInteractions, type InteractionOptions } from './interactions.ts';
+import { authorizationServerMetadata } from './metadata.ts';
+import { drawRefusal } from './pages.ts';
+import { PATHS } from './paths.ts';
+import { acceptRegistration } from './registration.ts';
+import { introspect, revoke, type TokenSettlement } from './revocation.ts';
+
+/**
+ * The authorization server: our own pages and documents, and in front of the engine the shims that let real clients
+ * through and keep wrong requests from burning what they carry.
+ *
+ * The table below is the whole of it. A request that is not in it never reaches the engine, whose router would forgive
+ * other spellings of its paths, and whose resume route would swallow our callback.
+ */
+export interface AuthorizationServerOptions extends InteractionOptions {
+  readonly keys: () => KeySet;
+  readonly tokens: TokenSettlement;
+}
+
+interface Route {
+  /** Documents and endpoints are for programs, from any origin; pages are for people, and carry cookies. */
+  readonly kind: 'document' | 'endpoint' | 'page';
+  readonly serve: Partial<Record<'GET' | 'POST', (ctx: Context) => Promise<unknown> | unknown>>;
+}
+
+/** Clients put the resource's path behind the well-known name; all of them mean this one issuer. */
+const METADATA_SUFFIXES = ['', '/mcp', '/sse'];
+
+export function createAuthorizationServer(options: AuthorizationServerOptions): Middleware {
+  const { config, provider, tokens } = options;
+  const interactions = createInteractions(options);
+  const drawn = drawRefusal(options.views);
+  const registrationOpen = config.registration.mode !== 'closed';
+  const metadata = authorizationServerMetadata(config.publicUrl, { registrationOpen });
+  const engine = (ctx: Context) => runEngine(provider(), ctx);
+
+  const document = (content: () => object): Route => ({
+    kind: 'document',
+    serve: {
+      GET: (ctx) => {
+        ctx.set('Cache-Control', 'public, max-age=300');
+        ctx.body = content();
+      },
+    },
+  });
+  const endpoint = (POST: (ctx: Context) => Promise<unknown>): Route => ({
+    kind: 'endpoint',
+    serve: { POST },
+  });
+  const page = (serve: Route['serve']): Route => ({ kind: 'page', serve });
+
+  const routes: Record<string, Route> = {
+    [PATHS.authorize]: page({ GET: authorize }),
+    [PATHS.callback]: page({ GET: interactions.callback }),
+    [PATHS.token]: endpoint(engine),
+    [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, tokens)),
+    [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, tokens)),
+    ...(registrationOpen && { [PATHS.register]: endpoint(register) }),
+    [PATHS.jwks]: document(() => options.keys().jwks),
+  };
+  for (const suffix of METADATA_SUFFIXES) {
+    routes[`/.well-known/oauth-authorization-server${suffix}`] = document(() => metadata);
+    routes[`/.well-known/openid-configuration${suffix}`] = document(() => metadata);
+  }
+
+  return async function authorizationServer(ctx, next) {
+    const route = routes[ctx.path] ?? interactionRoute(ctx.path);
+    if (!route) return next();
+    ctx.state.drawRefusal = drawn;
+    if (route.kind !== 'page') {
+      ctx.state.programsOnly = true;
+      allowAnyOrigin(ctx);
+      // The engine would draw a page for a browser-like Accept.
+      ctx.req.headers.accept = 'application/json';
+    }
+    await dispatch(ctx, route);
+  };
+
+  /** Pages whose address holds an interaction's id. */
+  function interactionRoute(path: string): Route | undefined {
+    const [, where, uid] = /^(\/interaction|\/oauth2\/authorize)\/([\w-]{16,64})$/.exec(path) ?? [];
+    if (uid === undefined) return undefined;
+    if (where === PATHS.authorize) return page({ GET: resume });
+    return page({
+      GET: (ctx) => interactions.showConsent(ctx, uid),
+      POST: (ctx) => interactions.decide(ctx, uid),
+    });
+  }
+
+  async function authorize(ctx: Context): Promise<void> {
+    const state = new URLSearchParams(ctx.querystring).get('state') ?? '';
+    if (state.length > MAX_STATE_LENGTH) {
+      const description = `state must not exceed ${MAX_STATE_LENGTH} characters.`;
+      throw new Refusal('invalid_request', 400, description);
+    }
+    ctx.querystring = normaliseAuthorizationRequest(ctx.querystring, config.publicUrl);
+    await engine(ctx);
+  }
+
+  /** The browser comes back from our pages, and the engine answers the client. */
+  async function resume(ctx: Context): Promise<void> {
+    ctx.state.resuming = true;
+    await engine(ctx);
+  }
+
+  async function register(ctx: Context): Promise<void> {
+    if (!ctx.is('application/json')) {
+      const description = 'Content-Type must be application/json.';
+      throw new Refusal('invalid_client_metadata', 400, description);
+    }
+    const body = parseJson(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
+    replayBody(ctx, JSON.stringify(acceptRegistration(body, config)));
+    await engine(ctx);
+  }
+}
+
+async function dispatch(ctx: Context, route: Route): Promise<void> {
+  const methods = Object.keys(route.serve);
+  // A HEAD of a document is its GET without the body; a HEAD of a page would start what only a person should.
+  if (route.kind === 'document') methods.push('HEAD');
+  if (ctx.method === 'OPTIONS' && route.kind !== 'page') return answerOptions(ctx, methods);
+  const method = route.kind === 'document' && ctx.method === 'HEAD' ? 'GET' : ctx.method;
+  const serve = route.serve[method as 'GET' | 'POST'];
+  if (!serve) {
+    ctx.set('Allow', methods.join(', '));
+    throw new Refusal('invalid_request', 405, `This address takes ${methods.join(' or ')}.`);
+  }
+  if (method === 'POST') refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
+  await serve(ctx);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal('invalid_client_metadata', 400, 'The body is not valid JSON.');
+  }
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'koa';
+import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
+
+/**
+ * Ties a login transaction to the browser that approved it. One cookie per transaction, so that tabs don't disturb each
+ * other; host-only (`__Host-`), HttpOnly, Lax because NeonPanel sends the browser back by a top-level GET.
+ */
+const PREFIX = '__Host-neonpanel-login-';
+/** A browser with this many unfinished logins loses the oldest ones, before the header grows too large. */
+const MAX_COOKIES = 20;
+
+export function setBinding(ctx: Context, uid: string, nonce: string, now: number): void {
+  const names = bindings(ctx);
+  for (const { name } of names.slice(MAX_COOKIES - 1)) clear(ctx, name);
+  ctx.cookies.set(cookieName(uid), `${now.toString(36)}.${nonce}`, {
+    ...OPTIONS,
+    maxAge: LOGIN_TTL_SECONDS * 1000,
+  });
+}
+
+export function readBinding(ctx: Context, uid: string): string | undefined {
+  return ctx.cookies.get(cookieName(uid), { signed: false })?.split('.')[1];
+}
+
+export function clearBinding(ctx: Context, uid: string): void {
+  clear(ctx, cookieName(uid));
+}
+
+/** This browser's bindings, the newest first. */
+function bindings(ctx: Context): { name: string; since: number }[] {
+  return (ctx.req.headers.cookie ?? '')
+    .split(';')
+    .map((pair) => pair.trim().split('='))
+    .filter(([name]) => name?.startsWith(PREFIX))
+    .map(([name, value = '']) => ({
+      name: name!,
+      since: parseInt(value.split('.')[0] ?? '', 36) || 0,
+    }))
+    .sort((a, b) => b.since - a.since);
+}
+
+function clear(ctx: Context, name: string): void {
+  ctx.cookies.set(name, '', { ...OPTIONS, maxAge: 0 });
+}
+
+const OPTIONS = {
+  path: '/',
+  httpOnly: true,
+  secure: true,
+  sameSite: 'lax',
+  signed: false,
+  overwrite: true,
+} as const;
+
+const cookieName = (uid: string) =>
+  PREFIX + createHash('sha256').update(uid).digest('base64url').slice(0, 16);

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'koa';
+import type { Secrets } from '../adapters/secrets.ts';
+import { Refusal } from '../errors.ts';
+import { OIDC_SCOPES, READ, RESOURCE_SCOPES, WRITE } from '../resource.ts';
+import type { Approval } from './login.ts';
+import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
+
+/**
+ * The consent form's guard against forged submissions: a double submit. The browser that was shown the page holds a
+ * cookie, and the form holds a code made from that cookie and the interaction; both must come back together. The cookie
+ * stays the same for a while, so reloading the page or opening it twice does no harm.
+ */
+const COOKIE = '__Host-neonpanel-consent';
+
+/** Makes sure this browser has the cookie. @returns the form's hidden value */
+export function consentCode(ctx: Context, secrets: Secrets, uid: string): string {
+  const held = ctx.cookies.get(COOKIE, { signed: false });
+  const browser = held && /^[\w-]{43}$/.test(held) ? held : randomBytes(32).toString('base64url');
+  ctx.cookies.set(COOKIE, browser, {
+    path: '/',
+    httpOnly: true,
+    secure: true,
+    sameSite: 'lax',
+    signed: false,
+    maxAge: INTERACTION_TTL_SECONDS * 1000,
+  });
+  return secrets.mac('consent', `${uid} ${browser}`);
+}
+
+/**
+ * @param ownOrigin the origin of our pages
+ * @throws Refusal 403 if the submission did not come from our page in this very browser
+ */
+export function checkConsentSubmission(
+  ctx: Context,
+  secrets: Secrets,
+  options: { uid: string; code: string; ownOrigin: string },
+): void {
+  const site = ctx.get('Sec-Fetch-Site');
+  const origin = ctx.get('Origin');
+  // `null`: our pages send no referrer, and browsers then hide the origin of the form as well.
+  const foreign =
+    (site !== '' && site !== 'same-origin' && site !== 'none') ||
+    (origin !== '' && origin !== 'null' && origin !== options.ownOrigin);
+  if (foreign) throw forged(`submitted from ${origin || 'elsewhere'} (${site})`);
+  const held = ctx.cookies.get(COOKIE, { signed: false });
+  if (!held || !secrets.verifyMac('consent', `${options.uid} ${held}`, options.code)) {
+    throw forged('consent code does not match this browser');
+  }
+}
+
+const forged = (detail: string) =>
+  new Refusal('access_denied', 403, 'This page must be opened and answered in the same browser.', {
+    detail,
+  });
+
+/**
+ * What is granted: reading always, writing only if it was asked for and ticked (an unknown value ticks nothing).
+ *
+ * @param requested the scope of the authorization request, normalised
+ * @param ticked the values of the form's `scope` fields
+ */
+export function approval(requested: string, ticked: readonly string[]): Approval {
+  const asked = requested.split(' ');
+  const write = asked.includes(WRITE) && ticked.includes(WRITE);
+  return {
+    oidcScope: OIDC_SCOPES.filter((scope) => asked.includes(scope)).join(' '),
+    resourceScope: RESOURCE_SCOPES.filter((scope) => scope === READ || write).join(' '),
+  };
+}

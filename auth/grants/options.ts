@@ -1,0 +1,16 @@
+import type { Clients } from '../../adapters/clients.ts';
+import type { Grants } from '../../adapters/grants.ts';
+import type { Secrets } from '../../adapters/secrets.ts';
+import type { Store } from '../../adapters/store.ts';
+import type { Config } from '../../config.ts';
+
+/** What the grant handlers work with. */
+export interface GrantHandlerOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly grants: Grants;
+  readonly clients: Clients;
+  readonly secrets: Secrets;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}

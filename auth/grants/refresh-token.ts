@@ -1,0 +1,53 @@
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Grant } from '../../adapters/grants.ts';
+import { StoreUnavailable } from '../../errors.ts';
+import { issueTokens } from '../issue.ts';
+import { judge, mintRefreshToken, readRefreshToken } from '../refresh-token.ts';
+import { checkResource, narrowScope, requiredParameter } from '../token-request.ts';
+import type { GrantHandlerOptions } from './options.ts';
+
+/**
+ * grant_type=refresh_token (RFC 6749 §6). Like the code: check, sign, commit, answer. What a presented generation
+ * means is decided in ../refresh-token.ts.
+ */
+export function refreshToken(options: GrantHandlerOptions) {
+  const { grants, clients, secrets, config, now } = options;
+
+  return async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
+    const presented = readRefreshToken(secrets, requiredParameter(ctx, 'refresh_token'));
+    checkResource(ctx);
+    if (!presented) throw refuse('not a refresh token of ours');
+    const { grantId, generation } = presented;
+    const client = ctx.oidc.client!;
+
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const stored = await grants.find(grantId);
+      if (!stored) throw refuse('grant was revoked or has expired');
+      const { grant, version } = stored;
+      if (grant.clientId !== client.clientId) throw refuse('refresh token of another client');
+      const scope = narrowScope(grant.scope, ctx.oidc.params!.scope);
+
+      const verdict = judge(grant, generation, now(), config.refreshGraceSeconds);
+      if (verdict === 'replayed') {
+        await grants.revoke(grantId);
+        throw refuse(`generation ${generation} was replayed; its grant is revoked`);
+      }
+      const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = config;
+      const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
+      if (verdict === 'rotate') {
+        const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt: now() };
+        // Lost to a parallel request with the same token: look again, it is a repeat now.
+        if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
+        await clients.keepFor(client.clientId, now() + refreshTokenTtlSeconds * 1000);
+      }
+      const successor = mintRefreshToken(secrets, { grantId, generation: generation + 1 });
+      ctx.body = { ...tokens, refresh_token: successor };
+      return;
+    }
+    throw new StoreUnavailable(`gave up on a refresh after ${MAX_ATTEMPTS} lost races`);
+  };
+}
+
+const MAX_ATTEMPTS = 5;
+
+const refuse = (detail: string) => new errors.InvalidGrant({ detail });

@@ -1,0 +1,206 @@
+import type { Context } from 'koa';
+import type { Interaction, Provider } from 'oidc-provider';
+import {
+  type NeonpanelCredential,
+  NeonpanelError,
+  type NeonpanelLogin,
+} from '../adapters/neonpanel.ts';
+import type { Secrets } from '../adapters/secrets.ts';
+import type { Store } from '../adapters/store.ts';
+import type { Vault } from '../adapters/vault.ts';
+import type { Config } from '../config.ts';
+import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
+import { requestLog } from '../http/context.ts';
+import { pageHeaders } from '../http/headers.ts';
+import { WRITE } from '../resource.ts';
+import type { Views } from '../views/render.ts';
+import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
+import { checkConsentSubmission, consentCode, approval } from './consent.ts';
+import { createLogins, uidOf } from './login.ts';
+import { PageRefusal, requestIsOver } from './pages.ts';
+import { PATHS } from './paths.ts';
+import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
+import { redirectTarget } from './redirect-uri.ts';
+
+/**
+ * The part of an authorization that people see:
+ *
+ *   authorize ─▶ consent page ─approve─▶ NeonPanel's login ─▶ callback ─▶ (engine resumes) ─▶ client
+ *                     └─────────deny──────────────────────────────────────▶┘
+ *
+ * Consent comes before NeonPanel, on every request: otherwise a client registered by anyone could ride a browser that
+ * is signed in there (the confused deputy). The callback accepts only the browser that approved.
+ */
+export interface InteractionOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly secrets: Secrets;
+  readonly vault: Vault;
+  readonly login: NeonpanelLogin;
+  readonly views: Views;
+  readonly provider: () => Provider;
+  readonly now: () => number;
+}
+
+export function createInteractions(options: InteractionOptions) {
+  const { config, store, secrets, vault, login, views, now } = options;
+  const logins = createLogins({ store, secrets });
+  return { showConsent, decide, callback };
+
+  async function showConsent(ctx: Context, uid: string): Promise<void> {
+    const interaction = await interactionOf(ctx, uid);
+    const { params } = interaction;
+    const client = await options.provider().Client.find(params.client_id as string);
+    if (!client) throw requestIsOver('the client is gone');
+    const target = redirectTarget(params.redirect_uri as string);
+    pageHeaders(ctx);
+    ctx.type = 'html';
+    ctx.body = views.consent({
+      target: target.name,
+      targetKind: target.kind,
+      clientName: client.clientName,
+      offersWrite: String(params.scope).split(' ').includes(WRITE),
+      neonpanelHost: new URL(config.neonpanel.url).host,
+      action: `${PATHS.interaction}/${uid}`,
+      csrf: consentCode(ctx, secrets, uid),
+      expiresAt: new Date(interaction.exp * 1000).toISOString().slice(11, 16) + ' UTC',
+    });
+  }
+
+  async function decide(ctx: Context, uid: string): Promise<void> {
+    const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
+    const code = form.get('csrf') ?? '';
+    checkConsentSubmission(ctx, secrets, { uid, code, ownOrigin: config.publicUrl });
+    const interaction = await interactionOf(ctx, uid);
+
+    switch (form.get('decision')) {
+      case 'approve': {
+        const requested = String(interaction.params.scope);
+        const transaction = await logins.begin(uid, approval(requested, form.getAll('scope')));
+        const destination = await login.begin(transaction).catch((error) => {
+          throw neonpanelUnavailable(error, uid);
+        });
+        setBinding(ctx, uid, transaction.nonce, now());
+        requestLog(ctx).info({
+          event: 'consent',
+          decision: 'approve',
+          client_id: interaction.params.client_id,
+        });
+        return redirect(ctx, destination.href);
+      }
+      case 'deny':
+        requestLog(ctx).info({
+          event: 'consent',
+          decision: 'deny',
+          client_id: interaction.params.client_id,
+        });
+        return finish(ctx, interaction, denied('the user declined'));
+      default:
+        throw new PageRefusal(
+          { title: 'Please choose', text: 'Go back and choose to continue or to cancel.' },
+          400,
+          { detail: 'decision is neither approve nor deny' },
+        );
+    }
+  }
+
+  async function callback(ctx: Context): Promise<void> {
+    const parameters = new URLSearchParams(ctx.querystring);
+    const state = parameters.get('state') ?? '';
+    const claimed = await logins.claim(state, (uid) => readBinding(ctx, uid));
+    const uid = uidOf(state);
+    if (uid) clearBinding(ctx, uid);
+    if (!claimed) throw requestIsOver('no login transaction for this state and browser');
+    const interaction = await options.provider().Interaction.find(claimed.uid);
+    if (!interaction) throw requestIsOver('the interaction has expired');
+
+    if (parameters.get('error') === 'access_denied') {
+      return finish(ctx, interaction, denied('sign-in at NeonPanel was cancelled'));
+    }
+    const { codeVerifier } = claimed;
+    const { subject, credential } = await login
+      .complete({ parameters, state, codeVerifier })
+      .catch((error) => {
+        throw signInFailed(error, claimed.uid);
+      });
+    await keep(claimed.uid, subject, credential);
+    requestLog(ctx).info({ event: 'login', client_id: interaction.params.client_id, sub: subject });
+    return finish(ctx, interaction, {
+      login: { accountId: subject, remember: false },
+      consent: { ...claimed.approved },
+      select_account: {},
+    });
+  }
+
+  /** Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself. */
+  async function keep(
+    uid: string,
+    subject: string,
+    credential: NeonpanelCredential,
+  ): Promise<void> {
+    const lifetime = INTERACTION_TTL_SECONDS;
+    await store.commit([await vault.firstWrite(uid, subject, credential, lifetime)]);
+  }
+
+  /** The engine takes it from here: a code or an error to the client, with `state` and `iss`. */
+  async function finish(ctx: Context, interaction: Interaction, result: Interaction['result']) {
+    interaction.result = result!;
+    await interaction.save(Math.max(1, interaction.exp - Math.floor(now() / 1000)));
+    redirect(ctx, interaction.returnTo);
+  }
+
+  /** The interaction in the address, if this browser started it. */
+  async function interactionOf(ctx: Context, uid: string): Promise<Interaction> {
+    try {
+      const interaction = await options.provider().interactionDetails(ctx.req, ctx.res);
+      if (interaction.uid === uid) return interaction;
+    } catch (error) {
+      if ((error as { error?: string }).error !== 'invalid_request') throw error;
+    }
+    throw requestIsOver('no interaction for this address and browser');
+  }
+}
+
+const denied = (error_description: string) => ({ error: 'access_denied', error_description });
+
+/** 303: the browser must not send the form, or a code, on to where it is sent. */
+function redirect(ctx: Context, to: string): void {
+  ctx.status = 303;
+  ctx.set('Cache-Control', 'no-store');
+  ctx.redirect(to);
+  ctx.body = '';
+}
+
+function signInFailed(error: unknown, uid: string): Error {
+  if (!(error instanceof NeonpanelError)) return error as Error;
+  if (error.kind === 'unavailable' || error.kind === 'rate_limited')
+    return neonpanelUnavailable(error, uid);
+  return new PageRefusal(
+    {
+      title: 'NeonPanel did not sign you in',
+      text: 'NeonPanel refused this sign-in. You can try again, perhaps with another account.',
+      action: tryAgain(uid),
+    },
+    400,
+    { code: 'access_denied', detail: `${error.message} ${error.detail ?? ''}`, cause: error },
+  );
+}
+
+function neonpanelUnavailable(error: unknown, uid: string): Error {
+  if (!(error instanceof NeonpanelError)) return error as Error;
+  return new PageRefusal(
+    {
+      title: 'NeonPanel can’t be reached right now',
+      text: 'Your request is kept for a few minutes. Try again in a moment.',
+      action: tryAgain(uid),
+    },
+    502,
+    {
+      code: 'temporarily_unavailable',
+      detail: `${error.message} ${error.detail ?? ''}`,
+      cause: error,
+    },
+  );
+}
+
+const tryAgain = (uid: string) => ({ href: `${PATHS.interaction}/${uid}`, label: 'Try again' });

@@ -1,0 +1,5 @@
+/** How long a person may take from opening the consent page to coming back from NeonPanel. */
+export const INTERACTION_TTL_SECONDS = 900;
+
+/** How long the way through NeonPanel's login may take. */
+export const LOGIN_TTL_SECONDS = 600;

@@ -1,0 +1,104 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { digest, type Secrets } from '../adapters/secrets.ts';
+import { isGrantId } from '../adapters/grants.ts';
+import type { Key, Store } from '../adapters/store.ts';
+import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
+
+/**
+ * The login transaction: the way from our consent page through NeonPanel's login and back.
+ *
+ *   approved ──begin()──▶ waiting ──claim()──▶ claimed
+ *
+ * It is written only after the user approved, and bound to three things: the interaction it belongs to (its key), the
+ * `state` that travels through NeonPanel (stored as a hash), and a nonce in a cookie that this browser was given at the
+ * moment of approval (stored as a hash). A callback that fails one of them destroys the transaction: a login finished
+ * in another browser never completes this one's request.
+ */
+export interface LoginTransaction {
+  /** Sent through NeonPanel and back. */
+  readonly state: string;
+  /** Kept by the browser that approved. */
+  readonly nonce: string;
+  /** RFC 7636, for our own request to NeonPanel. */
+  readonly codeVerifier: string;
+}
+
+/** What the user allowed; becomes the `consent` of the interaction's result. */
+export interface Approval {
+  /** `openid`, `offline_access` or nothing. */
+  readonly oidcScope: string;
+  /** `neonpanel.read`, perhaps with `neonpanel.write`. */
+  readonly resourceScope: string;
+}
+
+interface LoginRecord {
+  readonly stateHash: string;
+  readonly nonceHash: string;
+  /** Sealed { codeVerifier }. */
+  readonly sealed: string;
+  readonly approved: Approval;
+}
+
+export function createLogins(options: { store: Store; secrets: Secrets }) {
+  const { store, secrets } = options;
+  return {
+    /** Starts over if the user approves again: the older state is then worth nothing. @throws StoreUnavailable */
+    async begin(uid: string, approved: Approval): Promise<LoginTransaction> {
+      const state = `${uid}.${randomText()}`;
+      const nonce = randomText();
+      const codeVerifier = randomText();
+      const record: LoginRecord = {
+        stateHash: digest(state),
+        nonceHash: digest(nonce),
+        sealed: await secrets.seal({ codeVerifier }, context(uid)),
+        approved,
+      };
+      const put = JSON.stringify(record);
+      await store.commit([{ key: loginKey(uid), expect: 'any', put, lifetime: LOGIN_TTL_SECONDS }]);
+      return { state, nonce, codeVerifier };
+    },
+
+    /**
+     * Takes the transaction of a callback, once.
+     * @param nonceOf the binding nonce this browser holds for an interaction, if any
+     * @returns undefined if there is none (any more), or if it belongs to another browser; it is gone then
+     */
+    async claim(
+      state: string,
+      nonceOf: (uid: string) => string | undefined,
+    ): Promise<{ uid: string; codeVerifier: string; approved: Approval } | undefined> {
+      const uid = uidOf(state);
+      if (!uid) return undefined;
+      const [entry] = await store.read(loginKey(uid));
+      if (!entry || entry.value === CLAIMED) return undefined;
+      const record = JSON.parse(entry.value) as LoginRecord;
+      // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
+      if (!same(record.stateHash, digest(state))) return undefined;
+      const nonce = nonceOf(uid);
+      const claimed = await store.commit([
+        { key: loginKey(uid), expect: { version: entry.version }, put: CLAIMED, lifetime: 'keep' },
+      ]);
+      if (!claimed || nonce === undefined || !same(record.nonceHash, digest(nonce)))
+        return undefined;
+      const { codeVerifier } = (await secrets.open(record.sealed, context(uid))) as {
+        codeVerifier: string;
+      };
+      return { uid, codeVerifier, approved: record.approved };
+    },
+  };
+}
+
+export type Logins = ReturnType<typeof createLogins>;
+
+/** The interaction a state belongs to; undefined if it is not one of our states. */
+export function uidOf(state: string): string | undefined {
+  const [uid = '', random, ...rest] = state.split('.');
+  return random && rest.length === 0 && isGrantId(uid) ? uid : undefined;
+}
+
+const loginKey = (uid: string): Key => ({ tag: uid, kind: 'login' });
+const context = (uid: string) => `login ${uid}`;
+const CLAIMED = 'claimed';
+const randomText = () => randomBytes(32).toString('base64url');
+const same = (a: string, b: string) =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

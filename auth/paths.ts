@@ -1,0 +1,11 @@
+/** The authorization server's paths. Fixed: clients, documents and tests rely on them. */
+export const PATHS = {
+  authorize: '/oauth2/authorize',
+  callback: '/oauth2/authorize/callback',
+  token: '/oauth2/token',
+  register: '/oauth2/register',
+  revoke: '/oauth2/revoke',
+  introspect: '/oauth2/introspect',
+  interaction: '/interaction',
+  jwks: '/.well-known/jwks.json',
+} as const;

@@ -1,0 +1,49 @@
+/**
+ * Which redirect URIs a client may register: the one policy for every way of registering (RFC 8252 §7, RFC 9700 §2.1).
+ * Matching at the authorization endpoint is exact and done by the engine; this decides what may be matched at all.
+ */
+
+const MAX_LENGTH = 2_048;
+const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
+
+/**
+ * https with a host; http on loopback, any port; private-use schemes from the configured list. Only the canonical
+ * spelling: what a parser would silently change (case, dot segments, backslashes, control characters) is refused, so
+ * that what the user is shown is what the browser follows.
+ *
+ * @param raw as sent by the client
+ * @param schemes private-use schemes of native apps that are accepted, without colon (REDIRECT_SCHEMES)
+ * @returns undefined if it is acceptable, else what is wrong with it in a few words
+ */
+export function redirectUriProblem(raw: unknown, schemes: readonly string[]): string | undefined {
+  if (typeof raw !== 'string') return 'must be a string';
+  if (raw.length > MAX_LENGTH) return `must not be longer than ${MAX_LENGTH} characters`;
+  if (!/^[\x21-\x7e]+$/.test(raw)) return 'must be printable ASCII without spaces';
+  if (/[\\*<>"`{}|^]/.test(raw)) return 'contains a character that is not allowed in a URI';
+  const url = URL.parse(raw);
+  if (!url) return 'must be an absolute URI';
+  if (raw.includes('#')) return 'must not contain a fragment';
+  if (url.username || url.password || /^[^/]*\/\/[^/]*@/.test(raw))
+    return 'must not contain userinfo';
+  // VS Code registers a bare authority without the final slash; nothing else may differ from the canonical spelling.
+  if (url.href !== raw && !(url.href === `${raw}/` && url.pathname === '/')) {
+    return 'must be in canonical form';
+  }
+  const scheme = url.protocol.slice(0, -1);
+  if (scheme === 'https') return url.hostname === '' ? 'must have a host' : undefined;
+  if (scheme === 'http') {
+    return LOOPBACK.has(url.hostname) ? undefined : 'with http must use a loopback host';
+  }
+  return schemes.includes(scheme) ? undefined : `must not use the scheme ${scheme.slice(0, 20)}`;
+}
+
+/** How a redirect URI is described to people: its host, or the app's scheme. */
+export function redirectTarget(redirectUri: string): {
+  kind: 'web' | 'loopback' | 'app';
+  name: string;
+} {
+  const url = new URL(redirectUri);
+  if (url.protocol === 'https:') return { kind: 'web', name: url.host };
+  if (url.protocol === 'http:') return { kind: 'loopback', name: url.host };
+  return { kind: 'app', name: url.protocol };
+}

@@ -1,0 +1,104 @@
+import { errors } from 'oidc-provider';
+import { redirectUriProblem } from './redirect-uri.ts';
+
+/**
+ * Dynamic client registration (RFC 7591): turns what real clients send into the metadata we keep. Clients send nulls,
+ * unknown fields, foreign scopes, grants we don't have and the wrong application_type; none of that is a reason to
+ * refuse them. What would be dangerous is refused, everything we did not ask for is dropped.
+ */
+export interface RegistrationPolicy {
+  readonly redirectSchemes: readonly string[];
+}
+
+export const MAX_REDIRECT_URIS = 10;
+export const MAX_CLIENT_NAME = 100;
+
+const GRANT_TYPES = ['authorization_code', 'refresh_token'];
+const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+
+/**
+ * @param body the parsed JSON body of POST /oauth2/register
+ * @returns client metadata for the engine: our choice of fields and nothing else
+ * @throws errors.InvalidClientMetadata, errors.InvalidRedirectUri (RFC 7591 §3.2.2)
+ */
+export function acceptRegistration(
+  body: unknown,
+  policy: RegistrationPolicy,
+): Record<string, unknown> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new errors.InvalidClientMetadata('client metadata must be a JSON object');
+  }
+  // A copy without prototype: a member named __proto__ stays an ordinary, ignored member.
+  const sent = Object.assign(Object.create(null), body) as Record<string, unknown>;
+  const redirectUris = acceptRedirectUris(sent.redirect_uris, policy);
+  const method = acceptAuthMethod(sent.token_endpoint_auth_method);
+
+  return {
+    redirect_uris: redirectUris,
+    // `native` is the type that allows another loopback port at authorization (RFC 8252 §7.3) and private-use
+    // schemes. Clients leave the type out or send the wrong one, so the URIs decide.
+    application_type: redirectUris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
+    response_types: ['code'],
+    grant_types: acceptGrantTypes(sent.grant_types),
+    token_endpoint_auth_method: method,
+    // No `scope`: a registered scope would narrow what the client may request later; the user decides at consent.
+    ...(method === 'private_key_jwt' && { jwks: acceptJwks(sent.jwks) }),
+    ...optionalText('client_name', sent.client_name, MAX_CLIENT_NAME),
+    ...optionalText('software_id', sent.software_id, 100),
+    ...optionalText('software_version', sent.software_version, 100),
+    ...optionalUrl('client_uri', sent.client_uri),
+  };
+}
+
+function acceptRedirectUris(value: unknown, policy: RegistrationPolicy): string[] {
+  if (!Array.isArray(value) || value.length < 1 || value.length > MAX_REDIRECT_URIS) {
+    throw invalidRedirectUri(`must be an array of 1 to ${MAX_REDIRECT_URIS} URIs`);
+  }
+  for (const uri of value) {
+    const problem = redirectUriProblem(uri, policy.redirectSchemes);
+    if (problem) throw invalidRedirectUri(problem);
+  }
+  return [...new Set(value as string[])];
+}
+
+/** The engine renders a description that begins with `redirect_uris` as invalid_redirect_uri. */
+const invalidRedirectUri = (problem: string) =>
+  new errors.InvalidClientMetadata(`redirect_uris: ${problem}`);
+
+function acceptAuthMethod(value: unknown): string {
+  // RFC 7591 §2: the default is client_secret_basic. It is always made explicit, so the answer is consistent.
+  if (value === undefined || value === null || value === '') return 'client_secret_basic';
+  if (AUTH_METHODS.includes(value as string)) return value as string;
+  throw new errors.InvalidClientMetadata(
+    `token_endpoint_auth_method must be one of ${AUTH_METHODS.join(', ')}`,
+  );
+}
+
+/** Keeps what we have; a client that asks for none of it gets both, which is what it needs to work. */
+function acceptGrantTypes(value: unknown): string[] {
+  const known = Array.isArray(value) ? GRANT_TYPES.filter((type) => value.includes(type)) : [];
+  if (known.length === 0) return GRANT_TYPES;
+  return known.includes('authorization_code') ? known : GRANT_TYPES;
+}
+
+function acceptJwks(value: unknown): unknown {
+  const keys = (value as { keys?: unknown } | null | undefined)?.keys;
+  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= 10) return { keys };
+  throw new errors.InvalidClientMetadata('jwks with 1 to 10 keys is needed for private_key_jwt');
+}
+
+function optionalText(name: string, value: unknown, maxLength: number) {
+  if (typeof value !== 'string') return {};
+  const text = plainText(value).slice(0, maxLength).trim();
+  return text === '' ? {} : { [name]: text };
+}
+
+function optionalUrl(name: string, value: unknown) {
+  if (typeof value !== 'string' || value.length > 2_048) return {};
+  const url = URL.parse(value);
+  return url?.protocol === 'https:' && !url.username && !url.password ? { [name]: url.href } : {};
+}
+
+/** Without control, bidirectional and invisible characters, which could make a name look like something else. */
+const plainText = (text: string) =>
+  text.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, '');

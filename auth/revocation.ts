@@ -1,0 +1,106 @@
+import type { Context } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Grants } from '../adapters/grants.ts';
+import type { Secrets } from '../adapters/secrets.ts';
+import { OAUTH_BODY_LIMIT_BYTES, readText, replayBody } from '../http/body.ts';
+import { requestLog } from '../http/context.ts';
+import type { AccessTokenVerifier } from '../keys/access-token.ts';
+import { readRefreshToken } from './refresh-token.ts';
+
+/**
+ * Revocation (RFC 7009) and introspection (RFC 7662) of our tokens. The engine authenticates the client and speaks the
+ * protocol, but knows neither our signed access tokens nor our computed refresh tokens: it is given a token that it
+ * can't find, and what the real one stands for is settled here.
+ */
+export interface TokenSettlement {
+  readonly grants: Grants;
+  readonly secrets: Secrets;
+  readonly accessTokens: AccessTokenVerifier;
+  readonly publicUrl: string;
+  readonly refreshTokenTtlSeconds: number;
+}
+
+type Engine = (ctx: Context) => Promise<void>;
+
+/** POST /oauth2/revoke: any token of a grant ends the whole grant. */
+export async function revoke(
+  ctx: Context,
+  engine: Engine,
+  options: TokenSettlement,
+): Promise<void> {
+  const asked = await throughEngine(ctx, engine);
+  if (!asked) return;
+  const found = await resolve(options, asked.token);
+  // Another client's token, or none of ours: the answer is the same 200 (RFC 7009 §2.2).
+  if (found?.clientId !== asked.client.clientId) return;
+  await options.grants.revoke(found.grantId);
+  requestLog(ctx).info({ event: 'revocation', client_id: found.clientId, grant: found.grantId });
+}
+
+/** POST /oauth2/introspect: confidential clients, about their own tokens. */
+export async function introspect(
+  ctx: Context,
+  engine: Engine,
+  options: TokenSettlement,
+): Promise<void> {
+  const asked = await throughEngine(ctx, engine);
+  if (!asked) return;
+  const found = await resolve(options, asked.token);
+  const entitled =
+    asked.client.clientAuthMethod !== 'none' && found?.clientId === asked.client.clientId;
+  const live = entitled && (await options.grants.find(found.grantId));
+  ctx.body = live ? { active: true, ...found.introspection } : { active: false };
+}
+
+interface ResolvedToken {
+  readonly clientId: string;
+  readonly grantId: string;
+  readonly introspection: Record<string, unknown>;
+}
+
+async function resolve(
+  options: TokenSettlement,
+  token: string,
+): Promise<ResolvedToken | undefined> {
+  const claims = options.accessTokens.verify(token);
+  if (claims) {
+    const { grant_id: grantId, client_id: clientId, ...rest } = claims;
+    const introspection = { ...rest, client_id: clientId, token_type: 'Bearer' };
+    return { clientId, grantId, introspection };
+  }
+  const refresh = readRefreshToken(options.secrets, token);
+  const stored = refresh && (await options.grants.find(refresh.grantId));
+  if (!refresh || !stored) return undefined;
+  const { clientId, accountId, scope, generation, rotatedAt } = stored.grant;
+  const introspection = {
+    iss: options.publicUrl,
+    sub: accountId,
+    client_id: clientId,
+    scope,
+    exp: Math.floor(rotatedAt / 1000) + options.refreshTokenTtlSeconds,
+  };
+  // An older generation is known, and may still end the family, but it is not an active token.
+  const active = generation === refresh.generation;
+  return {
+    clientId,
+    grantId: refresh.grantId,
+    introspection: active ? introspection : { active: false },
+  };
+}
+
+/**
+ * Lets the engine handle the request with a token that is nobody's.
+ * @returns the authenticated client and the real token, or undefined if the engine refused the request
+ */
+async function throughEngine(ctx: Context, engine: Engine) {
+  if (!ctx.is('application/x-www-form-urlencoded')) return void (await engine(ctx));
+  const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
+  const tokens = form.getAll('token');
+  // Missing or repeated: the engine says so.
+  if (tokens.length === 1 && tokens[0] !== '') form.set('token', 'settled-elsewhere');
+  replayBody(ctx, form.toString());
+  await engine(ctx);
+  const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;
+  const client = oidc?.client;
+  return ctx.status === 200 && client ? { client, token: tokens[0]! } : undefined;
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Context } from 'koa';
+import { Refusal } from '../errors.ts';
+
+/** Bodies of OAuth requests; the largest real one is a registration of a few kilobytes. */
+export const OAUTH_BODY_LIMIT_BYTES = 56 * 1024;
+
+/**
+ * Reads a request body as text.
+ *
+ * @param limit bytes; a declared length above it is refused without reading
+ * @throws Refusal 413 above the limit, 400 if the client gave up in the middle
+ */
+export async function readText(ctx: Context, limit: number): Promise<string> {
+  refuseOversize(ctx, limit);
+  const chunks: Buffer[] = [];
+  let received = 0;
+  try {
+    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
+      received += (chunk as Buffer).length;
+      if (received > limit) throw tooLarge(ctx, limit);
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('invalid_request', 400, 'The request body could not be read.', {
+      cause: error,
+    });
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** @throws Refusal 413 if the declared length is above the limit */
+export function refuseOversize(ctx: Context, limit: number): void {
+  if (Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(ctx, limit);
+}
+
+/** What is left of the body is not wanted, so the connection can't be used again. */
+function tooLarge(ctx: Context, limit: number): Refusal {
+  ctx.set('Connection', 'close');
+  return new Refusal('invalid_request', 413, `The request body must not exceed ${limit} bytes.`);
+}
+
+/**
+ * Puts a body in the place of the one that was read, so that the engine reads it as if it had come over the wire.
+ * Everything else of the request stays as it is.
+ */
+export function replayBody(ctx: Context, body: string): void {
+  const { headers, method, url, socket, httpVersion } = ctx.req;
+  const bytes = Buffer.from(body);
+  headers['content-length'] = String(bytes.length);
+  delete headers['transfer-encoding'];
+  ctx.req = Object.assign(Readable.from([bytes], { objectMode: false }), {
+    headers,
+    method,
+    url,
+    socket,
+    httpVersion,
+  }) as unknown as IncomingMessage;
+}

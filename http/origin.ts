@@ -1,0 +1,32 @@
+import type { Middleware } from 'koa';
+import { Refusal } from '../errors.ts';
+
+/** Health checks come from balancers that know only an address. */
+const EXEMPT = new Set(['/healthz', '/health', '/readyz']);
+const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/**
+ * One canonical origin whatever the request claims: requests for another host are refused (DNS rebinding), and protocol
+ * and host are pinned to the configuration before koa or the engine read them, so that no header ever shapes a URL.
+ *
+ * @param publicUrl PUBLIC_URL
+ * @param loopback true if PUBLIC_URL is loopback: any loopback Host is then accepted
+ */
+export function pinOrigin(publicUrl: string, loopback: boolean): Middleware {
+  const { protocol, host } = new URL(publicUrl);
+  return async function pinned(ctx, next) {
+    const asked = ctx.req.headers.host ?? '';
+    const known = asked.toLowerCase() === host || (loopback && LOOPBACK_HOST.test(asked));
+    const health = EXEMPT.has(ctx.req.url?.split('?', 1)[0] ?? '');
+    ctx.req.headers.host = host;
+    // koa reads these two because of `app.proxy`; whatever was sent in them is overwritten here.
+    ctx.req.headers['x-forwarded-host'] = host;
+    ctx.req.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+    if (!known && !health) {
+      throw new Refusal('invalid_request', 421, 'This server does not answer for that host.', {
+        detail: `host ${asked.slice(0, 100)}`,
+      });
+    }
+    await next();
+  };
+}

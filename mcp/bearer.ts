@@ -1,0 +1,28 @@
+import type { AccessTokenVerifier } from '../keys/access-token.ts';
+import { READ } from '../resource.ts';
+import type { Caller } from './caller.ts';
+
+/** What the Authorization header says: nobody, somebody we can't believe, or a caller. */
+export type Bearer =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'invalid' }
+  | {
+      readonly kind: 'caller';
+      readonly caller: Caller;
+      readonly token: string;
+      readonly expiresAt: number;
+    };
+
+/**
+ * Reads the bearer token (RFC 6750 §2.1; header only, never the query). Anything that is not a bearer token counts as
+ * anonymous: clients send empty and odd headers while they discover us.
+ */
+export function readBearer(header: string | undefined, verifier: AccessTokenVerifier): Bearer {
+  const token = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
+  if (!token) return { kind: 'anonymous' };
+  const claims = verifier.verify(token);
+  const scopes = new Set(claims?.scope.split(' '));
+  if (!claims || !scopes.has(READ)) return { kind: 'invalid' };
+  const { sub: accountId, client_id: clientId, grant_id: grantId, exp: expiresAt } = claims;
+  return { kind: 'caller', caller: { accountId, clientId, grantId, scopes }, token, expiresAt };
+}

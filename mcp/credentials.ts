@@ -1,0 +1,152 @@
+import type { Grants } from '../adapters/grants.ts';
+import {
+  type NeonpanelCredential,
+  NeonpanelError,
+  type NeonpanelLogin,
+} from '../adapters/neonpanel.ts';
+import type { Leases } from '../adapters/leases.ts';
+import type { Vault } from '../adapters/vault.ts';
+import type { Log } from '../log.ts';
+import type { Caller } from './caller.ts';
+
+/**
+ * The exchange at the heart of the resource server: from a caller (our token) to the NeonPanel credential of that same
+ * user. It answers three questions: is the grant alive, is there a credential, is it fresh enough to use.
+ *
+ * What was read is believed for at most 800 ms by the clock, so a revocation anywhere ends everything within a second.
+ */
+export interface Credentials {
+  /** @throws GrantEnded, StoreUnavailable */
+  assertAlive(caller: Caller): Promise<void>;
+  /**
+   * A NeonPanel access token to use now, refreshed first if it is about to expire.
+   * @throws GrantEnded, StoreUnavailable, NeonpanelError kind `unavailable` when a refresh is needed and not possible
+   */
+  accessToken(caller: Caller): Promise<string>;
+  /** The same after NeonPanel refused `refused`: refreshes unless somebody already has. */
+  replaceAccessToken(caller: Caller, refused: string): Promise<string>;
+}
+
+/** The grant was revoked or has expired, or NeonPanel ended it: the user has to sign in again (401). */
+export class GrantEnded extends Error {
+  override name = 'GrantEnded';
+}
+
+/** How long liveness and credential are believed without asking the store. */
+const BELIEVED_MS = 800;
+const BELIEVED_GRANTS = 10_000;
+/** A token this close to its end is refreshed before it is used. */
+const REFRESH_AHEAD_MS = 30_000;
+/** Longer than one refresh can take, shorter than a caller waits. */
+const LEASE_SECONDS = 8;
+
+interface Held {
+  readonly credential: NeonpanelCredential;
+  readonly version: string;
+  readonly until: number;
+}
+
+export function createCredentials(options: {
+  grants: Grants;
+  vault: Vault;
+  leases: Leases;
+  login: NeonpanelLogin;
+  log: Log;
+  now: () => number;
+}): Credentials {
+  const { grants, vault, leases, login, log, now } = options;
+  const believed = new Map<string, Held>();
+  const refreshing = new Map<string, Promise<Held>>();
+
+  return {
+    async assertAlive(caller) {
+      await held(caller);
+    },
+
+    async accessToken(caller) {
+      const { credential } = await held(caller);
+      if (credential.expiresAt - now() > REFRESH_AHEAD_MS) return credential.accessToken;
+      try {
+        return (await refreshOnce(caller, credential)).credential.accessToken;
+      } catch (error) {
+        // NeonPanel can't refresh now, but what we have is still good for a moment.
+        const usable = error instanceof NeonpanelError && credential.expiresAt > now();
+        if (usable) return credential.accessToken;
+        throw error;
+      }
+    },
+
+    async replaceAccessToken(caller, refused) {
+      const current = await read(caller);
+      if (current.credential.accessToken !== refused) return current.credential.accessToken;
+      return (await refreshOnce(caller, current.credential)).credential.accessToken;
+    },
+  };
+
+  async function held(caller: Caller): Promise<Held> {
+    const known = believed.get(caller.grantId);
+    return known && known.until > now() ? known : read(caller);
+  }
+
+  async function read(caller: Caller): Promise<Held> {
+    const { grantId, accountId, clientId } = caller;
+    const asOf = now();
+    const found = await grants.findWithCredential(grantId);
+    const genuine = found?.grant.accountId === accountId && found.grant.clientId === clientId;
+    const entry = genuine ? found.credential : undefined;
+    const credential = entry && (await vault.open(grantId, accountId, entry));
+    if (!credential) {
+      believed.delete(grantId);
+      throw new GrantEnded('the grant or its credential is gone');
+    }
+    return remember(grantId, { credential, version: entry.version, until: asOf + BELIEVED_MS });
+  }
+
+  function remember(grantId: string, held: Held): Held {
+    believed.delete(grantId);
+    if (believed.size >= BELIEVED_GRANTS) believed.delete(believed.keys().next().value!);
+    believed.set(grantId, held);
+    return held;
+  }
+
+  /** One refresh at a time for a grant: parallel calls in this process wait for the same one. */
+  function refreshOnce(caller: Caller, stale: NeonpanelCredential): Promise<Held> {
+    const { grantId } = caller;
+    const running = refreshing.get(grantId);
+    if (running) return running;
+    const refresh = refreshUnderLease(caller, stale).finally(() => refreshing.delete(grantId));
+    refreshing.set(grantId, refresh);
+    return refresh;
+  }
+
+  /** And one at a time over all processes; whoever waited finds the work done. */
+  async function refreshUnderLease(caller: Caller, stale: NeonpanelCredential): Promise<Held> {
+    const isDone = async () => {
+      const current = await read(caller);
+      return current.credential.accessToken === stale.accessToken ? undefined : current;
+    };
+    const key = { tag: caller.grantId, kind: 'refresh-lease' };
+    return leases.hold(key, LEASE_SECONDS, isDone, async () => refresh(caller));
+  }
+
+  async function refresh(caller: Caller): Promise<Held> {
+    const { grantId, accountId, clientId } = caller;
+    const { credential, version } = await read(caller);
+    const line = { event: 'neonpanel.refresh', grant: grantId, client_id: clientId };
+    let renewed: NeonpanelCredential;
+    try {
+      renewed = await login.refresh(credential, accountId);
+    } catch (error) {
+      if (!(error instanceof NeonpanelError)) throw error;
+      log.warn({ ...line, outcome: error.kind, cause: error.message, detail: error.detail });
+      if (error.kind !== 'refused') throw error;
+      // NeonPanel has ended it for good: so do we, and the client gets a real 401 from now on.
+      await grants.revoke(grantId);
+      believed.delete(grantId);
+      throw new GrantEnded('NeonPanel refused to refresh the credential', { cause: error });
+    }
+    log.info({ ...line, outcome: 'success' });
+    await vault.replace(grantId, accountId, renewed, version);
+    return read(caller);
+  }
+}

@@ -1,0 +1,113 @@
+import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import type * as z from 'zod';
+import { isObject } from './answer.ts';
+import type { JsonSchema } from './json-schema.ts';
+import { plain } from './plain.ts';
+
+/** Names under which clients have been seen to wrap the arguments. */
+const WRAPPERS = ['params', 'arguments', 'input'];
+const MAX_WRAPPED_CHARACTERS = 256_000;
+const MAX_PROBLEMS = 10;
+
+/**
+ * The arguments of a tool as the SDK wants them: validated by zod, described by JSON Schema computed beforehand, and
+ * with mistakes told in words a model can correct itself by.
+ *
+ * @param json what tools/list says about the arguments
+ */
+export function argumentsOf(input: z.ZodObject, json: JsonSchema): StandardSchemaWithJSON {
+  const names = Object.keys(input.shape);
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'neonpanel',
+      jsonSchema: { input: () => json, output: () => json },
+      validate(value) {
+        const result = input.safeParse(unwrapped(value, names), {
+          error: (issue) => explain(issue, names),
+        });
+        if (result.success) return { value: result.data };
+        const issues = result.error.issues.slice(0, MAX_PROBLEMS);
+        return { issues: issues.map(({ path, message }) => ({ path, message })) };
+      },
+    },
+  };
+}
+
+/**
+ * Some clients send `{"params": {…}}`, or the arguments as a string of JSON inside it. One level of that is undone
+ * when nothing else is there and the tool has no argument of that name.
+ */
+function unwrapped(value: unknown, names: readonly string[]): unknown {
+  if (!isObject(value)) return value;
+  const [wrapper, ...others] = Object.keys(value);
+  if (wrapper === undefined || others.length > 0) return value;
+  if (!WRAPPERS.includes(wrapper) || names.includes(wrapper)) return value;
+  const inner = value[wrapper];
+  const parsed = typeof inner === 'string' ? parseJson(inner) : inner;
+  return isObject(parsed) ? parsed : value;
+}
+
+function parseJson(text: string): unknown {
+  if (text.length > MAX_WRAPPED_CHARACTERS) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What was expected, as a phrase that follows the argument's name; undefined keeps the schema's own. */
+function explain(issue: z.core.$ZodRawIssue, names: readonly string[]): string | undefined {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return unknownArguments(issue, names);
+    case 'invalid_type':
+      return issue.input === undefined ? 'is required' : `must be ${typeName(issue.expected)}`;
+    case 'invalid_union':
+      return issue.input === undefined ? 'is required' : `must be ${unionName(issue)}`;
+    case 'invalid_value':
+      return issue.input === undefined
+        ? 'is required'
+        : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must ${amount(issue.origin, `at least ${issue.minimum}`)}`;
+    case 'too_big':
+      return `must ${amount(issue.origin, `at most ${issue.maximum}`)}`;
+    default:
+      return undefined;
+  }
+}
+
+function unknownArguments(
+  issue: z.core.$ZodRawIssue<z.core.$ZodIssueUnrecognizedKeys>,
+  names: readonly string[],
+): string {
+  const unknown = issue.keys.slice(0, 5).map((key) => `"${plain(key, 40)}"`);
+  const atRoot = (issue.path ?? []).length === 0;
+  const known = names.length === 0 ? 'this tool takes no arguments' : `known: ${names.join(', ')}`;
+  return `unknown argument ${unknown.join(', ')}${atRoot ? ` (${known})` : ''}`;
+}
+
+function typeName(expected: string): string {
+  const known: Record<string, string> = {
+    string: 'text',
+    int: 'a whole number',
+    number: 'a number',
+    array: 'a list',
+    object: 'an object',
+  };
+  return known[expected] ?? expected;
+}
+
+function unionName(issue: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {
+  const expected = issue.errors.flatMap(([first]) =>
+    first?.code === 'invalid_type' ? [typeName(first.expected)] : [],
+  );
+  return [...new Set(expected)].join(' or ') || 'of another type';
+}
+
+function amount(origin: string, bound: string): string {
+  if (origin === 'string') return `have ${bound} characters`;
+  return origin === 'array' ? `have ${bound} entries` : `be ${bound}`;
+}

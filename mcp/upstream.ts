@@ -1,0 +1,49 @@
+import { type ApiRequest, type NeonpanelApi, NeonpanelError } from '../adapters/neonpanel.ts';
+import { Refusal } from '../errors.ts';
+import type { Caller } from './caller.ts';
+import { type Credentials, GrantEnded } from './credentials.ts';
+import type { Upstream } from './tools/tool.ts';
+
+/**
+ * NeonPanel as one caller sees it. Every call uses that caller's own credential; if NeonPanel no longer takes it, it is
+ * replaced once and the call repeated (it was refused, so nothing was done), writes included.
+ *
+ * @param options.deadline epoch milliseconds by which everything about this request ends
+ */
+export function upstreamFor(options: {
+  api: NeonpanelApi;
+  credentials: Credentials;
+  caller: Caller;
+  deadline: number;
+  signal: AbortSignal;
+}): Upstream {
+  const { api, credentials, caller, deadline, signal } = options;
+
+  async function call(request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>) {
+    try {
+      const accessToken = await credentials.accessToken(caller);
+      try {
+        return await api.call({ ...request, accessToken, deadline, signal });
+      } catch (error) {
+        if (!(error instanceof NeonpanelError) || error.kind !== 'unauthorized') throw error;
+        const replaced = await credentials.replaceAccessToken(caller, accessToken);
+        return await api.call({ ...request, accessToken: replaced, deadline, signal });
+      }
+    } catch (error) {
+      throw error instanceof GrantEnded ? new SignInAgain(error) : error;
+    }
+  }
+
+  return {
+    get: (path, query = {}) => call({ method: 'GET', path, query }),
+    post: (path, body, query = {}) => call({ method: 'POST', path, query, body }),
+  };
+}
+
+/** The connection ended while a tool was running; the next request gets a 401. */
+export class SignInAgain extends Refusal {
+  constructor(cause: unknown) {
+    const description = 'The connection to NeonPanel has ended. Connect again to continue.';
+    super('invalid_token', 401, description, { cause });
+  }
+}

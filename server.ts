@@ -1,0 +1,46 @@
+import { startApp } from './app.ts';
+import { ConfigError, describeConfig, loadConfig, type Config } from './config.ts';
+import { createLog, type Log } from './log.ts';
+import { welcome } from './welcome.ts';
+
+/** The command behind `npm start`. */
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog(config.logLevel);
+  for (const warning of config.warnings) log.warn({ event: 'config', warning });
+  log.info({ event: 'start', ...describeConfig(config) });
+
+  const sandbox = config.sandbox.enabled ? await startSandbox(config, log) : undefined;
+  const app = await startApp(config, { log });
+  log.info({ event: 'listening', port: app.port });
+  if (config.loopback || config.sandbox.enabled) process.stderr.write(welcome(config, sandbox));
+
+  const stop = (signal: string) => {
+    log.info({ event: 'stop', signal });
+    void Promise.all([app.close(), sandbox?.close()]).then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+/** Loaded only when wanted; a port that is taken is no reason not to serve. */
+async function startSandbox({ sandbox, dataDir }: Config, log: Log) {
+  const { startSandbox: start } = await import('./sandbox/index.ts');
+  try {
+    return await start({ port: sandbox.port, statePath: `${dataDir}/sandbox.json` });
+  } catch (error) {
+    log.warn({ event: 'sandbox', problem: (error as Error).message });
+    return undefined;
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(
+    error instanceof ConfigError
+      ? `${error.message}\n`
+      : `Could not start: ${(error as Error).message}\n`,
+  );
+  process.exit(1);
+}
