@@ -27,7 +27,7 @@ async function main(): Promise<void> {
 async function startSandbox({ sandbox, dataDir }: Config, log: Log) {
   const { startSandbox: start } = await import('./sandbox/index.ts');
   try {
-    return await start({ port: sandbox.port, statePath: `${dataDir}/sandbox.json` });
+    return await start({ port: sandbox.port, statePath: `${dataDir}/sandbox.db` });
   } catch (error) {
     log.warn({ event: 'sandbox', problem: (error as Error).message });
     return undefined;
