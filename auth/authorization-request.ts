@@ -28,6 +28,7 @@ export function normaliseAuthorizationRequest(query: string, publicUrl: string):
   normaliseResource(request, publicUrl);
   const scopes = setScope(request);
   setPrompt(request, scopes);
+  setResponseMode(request);
   for (const name of IGNORED) request.delete(name);
   if (!scopes.includes('openid')) request.delete('nonce');
   return request.toString();
@@ -58,4 +59,10 @@ function setPrompt(request: URLSearchParams, scopes: readonly string[]): void {
   if (scopes.includes('offline_access') && !prompts.has('none')) prompts.add('consent');
   if (prompts.size > 0) request.set('prompt', [...prompts].join(' '));
   else request.delete('prompt');
+}
+
+/** The engine would also answer by fragment and by form; it is given a mode it does not know, and says so. */
+function setResponseMode(request: URLSearchParams): void {
+  const [mode = '', ...more] = request.getAll('response_mode');
+  if (more.length === 0 && mode !== '' && mode !== 'query') request.set('response_mode', 'other');
 }

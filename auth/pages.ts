@@ -77,7 +77,7 @@ export async function renderAuthorizationError(
   error: unknown,
 ): Promise<void> {
   const { error_detail: detail } = error as { error_detail?: string };
-  requestLog(ctx).info({ event: 'authorization.refused', code: out.error, detail });
+  requestLog(ctx).info({ event: 'authorization.refused', error: out.error, detail });
   if (!wantsPage(ctx)) {
     ctx.body = { error: out.error, error_description: out.error_description };
     return;

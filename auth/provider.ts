@@ -11,6 +11,7 @@ import type { KeySet } from '../keys/keystore.ts';
 import { audienceOf, OIDC_SCOPES } from '../resource.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import type { GrantHandlerOptions } from './grants/options.ts';
+import { logEvents } from './events.ts';
 import { refreshToken } from './grants/refresh-token.ts';
 import { resourceServer } from './issue.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
@@ -125,6 +126,7 @@ export function createProvider(options: ProviderOptions): Provider {
     ['refresh_token', 'resource', 'scope'],
     ['resource'],
   );
+  logEvents(provider);
   return provider;
 }
 

@@ -89,7 +89,8 @@ function acceptJwks(value: unknown): unknown {
 
 function optionalText(name: string, value: unknown, maxLength: number) {
   if (typeof value !== 'string') return {};
-  const text = plainText(value).slice(0, maxLength).trim();
+  // Cut first: that may leave half of a surrogate pair.
+  const text = plainText(value.slice(0, maxLength)).trim();
   return text === '' ? {} : { [name]: text };
 }
 

@@ -41,6 +41,8 @@ const REFRESH_AHEAD_MS = 30_000;
 const LEASE_SECONDS = 8;
 
 interface Held {
+  /** Whose it is: a token that names this grant but another user or client is not believed. */
+  readonly owner: string;
   readonly credential: NeonpanelCredential;
   readonly version: string;
   readonly until: number;
@@ -85,21 +87,23 @@ export function createCredentials(options: {
 
   async function held(caller: Caller): Promise<Held> {
     const known = believed.get(caller.grantId);
-    return known && known.until > now() ? known : read(caller);
+    const fresh = known && known.until > now() && known.owner === ownerOf(caller);
+    return fresh ? known : read(caller);
   }
 
   async function read(caller: Caller): Promise<Held> {
-    const { grantId, accountId, clientId } = caller;
+    const { grantId, accountId } = caller;
     const asOf = now();
     const found = await grants.findWithCredential(grantId);
-    const genuine = found?.grant.accountId === accountId && found.grant.clientId === clientId;
-    const entry = genuine ? found.credential : undefined;
+    const owner = ownerOf(caller);
+    const entry = found && ownerOf(found.grant) === owner ? found.credential : undefined;
     const credential = entry && (await vault.open(grantId, accountId, entry));
     if (!credential) {
       believed.delete(grantId);
       throw new GrantEnded('the grant or its credential is gone');
     }
-    return remember(grantId, { credential, version: entry.version, until: asOf + BELIEVED_MS });
+    const { version } = entry;
+    return remember(grantId, { owner, credential, version, until: asOf + BELIEVED_MS });
   }
 
   function remember(grantId: string, held: Held): Held {
@@ -150,3 +154,6 @@ export function createCredentials(options: {
     return read(caller);
   }
 }
+
+const ownerOf = ({ accountId, clientId }: { accountId: string; clientId: string }) =>
+  `${accountId} ${clientId}`;

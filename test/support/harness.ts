@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningApp, startApp } from '../../app.ts';
+import { loadConfig } from '../../config.ts';
+import { createLog } from '../../log.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
+import { createLogs, type Logs } from './logs.ts';
+import { freePort } from './ports.ts';
+
+/** Our server, one or two instances on one store, and the sandbox behind it; everything on free loopback ports. */
+export interface Harness {
+  /** PUBLIC_URL: the first instance. */
+  readonly url: string;
+  /** The address of each instance. */
+  readonly instances: readonly string[];
+  readonly sandbox: Sandbox;
+  readonly logs: Logs;
+  readonly dataDir: string;
+  /** Stops an instance and starts it again with the same configuration and store. */
+  restart(instance?: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HarnessOptions {
+  readonly instances?: number;
+  /** Added to the environment of every instance. */
+  readonly env?: Record<string, string>;
+  readonly sandbox?: Partial<SandboxOptions>;
+  /** NeonPanel, if it is not the sandbox. */
+  readonly neonpanelUrl?: string;
+  readonly now?: () => number;
+}
+
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-test-'));
+  const logs = createLogs();
+  const log = createLog('debug', logs.sink);
+  const clock = options.now ? { now: options.now } : {};
+  const sandbox = await startSandbox({ port: 0, ...clock, ...options.sandbox });
+  const ports = await Promise.all(Array.from({ length: options.instances ?? 1 }, () => freePort()));
+  const url = `http://localhost:${ports[0]}`;
+  const start = (port: number): Promise<RunningApp> => {
+    const env = {
+      PORT: String(port),
+      PUBLIC_URL: url,
+      DATA_DIR: dataDir,
+      NEONPANEL_URL: options.neonpanelUrl ?? sandbox.url,
+      ...options.env,
+    };
+    return startApp(loadConfig(env), { log, ...clock });
+  };
+  const apps: RunningApp[] = [];
+  for (const port of ports) apps.push(await start(port));
+
+  return {
+    url,
+    instances: ports.map((port) => `http://localhost:${port}`),
+    sandbox,
+    logs,
+    dataDir,
+    async restart(instance = 0) {
+      await apps[instance]!.close();
+      apps[instance] = await start(ports[instance]!);
+    },
+    async close() {
+      await Promise.all(apps.map((app) => app.close()));
+      await sandbox.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
