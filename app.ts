@@ -137,12 +137,17 @@ export async function startApp(
     }),
   });
 
-  const app = new Koa({ proxy: true, keys: [...secrets.cookieKeys] });
+  const { loopback, trustedProxyHops } = config;
+  const app = new Koa({
+    proxy: true,
+    maxIpsCount: trustedProxyHops,
+    keys: [...secrets.cookieKeys],
+  });
   app.silent = true;
   app.use(requestContext(log));
   app.use(errorEdge(drawRefusal(views)));
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
-  app.use(pinOrigin(publicUrl, config.loopback));
+  app.use(pinOrigin({ publicUrl, loopback, trustedProxyHops }));
   // Our cookies are Secure on http://localhost too, where browsers take them.
   app.use((ctx, next) => {
     ctx.cookies.secure = true;

@@ -1,7 +1,7 @@
 import { startApp } from './app.ts';
 import { ConfigError, describeConfig, loadConfig, type Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
-import { welcome } from './welcome.ts';
+import { welcome } from './cli/welcome.ts';
 
 /** The command behind `npm start`. */
 async function main(): Promise<void> {

@@ -46,7 +46,8 @@ function addRequestId(ctx: Context): void {
 function logRefusal(ctx: Context, refusal: Refusal, error: unknown): void {
   const line = {
     event: 'refused',
-    code: refusal.code,
+    // Not `code`: fields of that name hold authorization codes and are redacted.
+    error: refusal.code,
     status: refusal.status,
     detail: refusal.detail,
   };

@@ -9,10 +9,15 @@ const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
  * One canonical origin whatever the request claims: requests for another host are refused (DNS rebinding), and protocol
  * and host are pinned to the configuration before koa or the engine read them, so that no header ever shapes a URL.
  *
- * @param publicUrl PUBLIC_URL
- * @param loopback true if PUBLIC_URL is loopback: any loopback Host is then accepted
+ * @param options.loopback PUBLIC_URL is loopback: any loopback Host is then accepted
+ * @param options.trustedProxyHops proxies of ours; without one, X-Forwarded-For is only somebody's claim
  */
-export function pinOrigin(publicUrl: string, loopback: boolean): Middleware {
+export function pinOrigin(options: {
+  publicUrl: string;
+  loopback: boolean;
+  trustedProxyHops: number;
+}): Middleware {
+  const { publicUrl, loopback, trustedProxyHops } = options;
   const { protocol, host } = new URL(publicUrl);
   return async function pinned(ctx, next) {
     const asked = ctx.req.headers.host ?? '';
@@ -22,6 +27,7 @@ export function pinOrigin(publicUrl: string, loopback: boolean): Middleware {
     // koa reads these two because of `app.proxy`; whatever was sent in them is overwritten here.
     ctx.req.headers['x-forwarded-host'] = host;
     ctx.req.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+    if (trustedProxyHops === 0) delete ctx.req.headers['x-forwarded-for'];
     if (!known && !health) {
       throw new Refusal('invalid_request', 421, 'This server does not answer for that host.', {
         detail: `host ${asked.slice(0, 100)}`,

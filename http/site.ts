@@ -1,5 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
+import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
@@ -30,6 +31,11 @@ export function site(options: { publicUrl: string; version: string; views: Views
   router.get('/robots.txt', (ctx: Context) => {
     ctx.type = 'text/plain';
     ctx.body = 'User-agent: *\nDisallow: /\n';
+  });
+
+  router.all(['/', '/assets/style.css', '/robots.txt'], (ctx: Context) => {
+    ctx.set('Allow', ctx.path === '/' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD');
+    throw new Refusal('invalid_request', 405, 'Use GET.');
   });
 
   return router.routes();

@@ -67,6 +67,7 @@ export function createMcp(options: McpOptions): Middleware {
   };
 
   async function serve(ctx: Context, path: ResourcePath): Promise<void> {
+    const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx);
     if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
     const bearer = readBearer(ctx.get('Authorization') || undefined, accessTokens);
@@ -86,22 +87,21 @@ export function createMcp(options: McpOptions): Middleware {
     } else if (!(await isReady(bearer, messages))) {
       return challenge(ctx, path, { kind: 'invalid' });
     }
-    await exchange(ctx, path, bearer, body);
+    await exchange(ctx, path, { bearer, body, deadline });
   }
 
   /** Hands the request to the SDK's transport, with a server of its own. */
   async function exchange(
     ctx: Context,
     path: ResourcePath,
-    bearer: Bearer,
-    body: unknown,
+    { bearer, body, deadline }: { bearer: Bearer; body: unknown; deadline: number },
   ): Promise<void> {
     const loan = lend();
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const authInfo = authInfoOf(bearer, {
       loan,
-      deadline: now() + CALL_DEADLINE_MS,
+      deadline,
       signal: gone.signal,
       requestId: requestId(ctx),
       log: requestLog(ctx),

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config } from '../config.ts';
 
 /** What `npm start` tells a person: where the server is, who can sign in, and how to connect a client. */
 export function welcome(
