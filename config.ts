@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { isLoopbackHostname } from './config-forms.ts';
+import { isLoopbackHostname } from './config/forms.ts';
 import {
   crossChecks,
   expectedForm,
   type ConfigProblem,
   type Given,
   type Place,
-} from './config-rules.ts';
-import { environment, VARIABLES, type Environment, type Variable } from './config-schema.ts';
-import { suspectVariables } from './config-spelling.ts';
+} from './config/rules.ts';
+import { environment, VARIABLES, type Environment, type Variable } from './config/schema.ts';
+import { suspectVariables } from './config/spelling.ts';
 
 export { isLoopbackHostname, type ConfigProblem };
 

@@ -23,6 +23,7 @@ export async function listen(
   host: string,
   port: number,
 ): Promise<Listening> {
+  if (host === '::') return combine([await bindEverywhere(handler, port)]);
   if (host !== 'localhost') return combine([await bind(handler, host, port)]);
   const first = await bind(handler, '127.0.0.1', port);
   const second = await bind(handler, '::1', portOf(first)).catch((error: NodeJS.ErrnoException) => {
@@ -32,6 +33,14 @@ export async function listen(
     throw error;
   });
   return combine(second ? [first, second] : [first]);
+}
+
+/** `::` takes IPv4 as well; a machine without IPv6 has only the other. */
+async function bindEverywhere(handler: RequestListener, port: number): Promise<Server> {
+  return bind(handler, '::', port).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EAFNOSUPPORT') throw error;
+    return bind(handler, '0.0.0.0', port);
+  });
 }
 
 async function bind(handler: RequestListener, host: string, port: number): Promise<Server> {

@@ -21,7 +21,10 @@ export function pinOrigin(options: {
   const { protocol, host } = new URL(publicUrl);
   return async function pinned(ctx, next) {
     const asked = ctx.req.headers.host ?? '';
-    const known = asked.toLowerCase() === host || (loopback && LOOPBACK_HOST.test(asked));
+    // A target in absolute form (RFC 9112 §3.2.2) names a host of its own, which koa would prefer.
+    const relative = ctx.req.url?.startsWith('/') ?? false;
+    const ours = asked.toLowerCase() === host || (loopback && LOOPBACK_HOST.test(asked));
+    const known = relative && ours;
     const health = EXEMPT.has(ctx.req.url?.split('?', 1)[0] ?? '');
     ctx.req.headers.host = host;
     // koa reads these two because of `app.proxy`; whatever was sent in them is overwritten here.

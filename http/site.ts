@@ -28,6 +28,11 @@ export function site(options: { publicUrl: string; version: string; views: Views
     ctx.body = views.stylesheet;
   });
 
+  // Only programs look here, and a page would make them think that they found something.
+  router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
+    ctx.state.programsOnly = true;
+  });
+
   router.get('/robots.txt', (ctx: Context) => {
     ctx.type = 'text/plain';
     ctx.body = 'User-agent: *\nDisallow: /\n';

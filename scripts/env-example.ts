@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { aboutVariable, VARIABLES } from '../config-schema.ts';
+import { aboutVariable, VARIABLES } from '../config/schema.ts';
 
 /**
  * Writes .env.example from the schema; with --check it only says whether the file is up to date.

@@ -1,4 +1,4 @@
-import { aboutVariable, type Environment, type Variable } from './config-schema.ts';
+import { aboutVariable, type Environment, type Variable } from './schema.ts';
 
 /**
  * Rules that concern more than one variable, as a table: when the condition holds, the line is reported. The whole

@@ -1,4 +1,4 @@
-import { VARIABLES } from './config-schema.ts';
+import { VARIABLES } from './schema.ts';
 
 /**
  * Finds variables of the environment that look like ours but are not, such as PUBLICURL or NEONPANEL_URI: a misspelled

@@ -17,11 +17,11 @@ import {
   toOrigin,
   whole,
   withoutFinalSlash,
-} from './config-forms.ts';
+} from './forms.ts';
 
 /**
  * The environment, variable by variable: what each means, the form it must have, and what it is when it is not given.
- * Rules that concern several variables at once are in config.ts. `.env.example` is written from this file.
+ * Rules that concern several variables at once are in rules.ts. `.env.example` is written from this file.
  */
 
 /** What an operator is told about a variable. Never contains a value that somebody set. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
 
-/** The building blocks of config-schema.ts: what a port, an origin, a list, a key looks like. */
+/** The building blocks of schema.ts: what a port, an origin, a list, a key looks like. */
 
 /** Loopback names and addresses (RFC 6761 §6.3, RFC 1122 §3.2.1.3), as `URL.hostname` spells them. */
 export function isLoopbackHostname(hostname: string): boolean {

@@ -1,0 +1,51 @@
+import test from 'ava';
+import { claimsIn, isFresh, renderRequirements } from '../scripts/requirements.ts';
+
+// Assembled, so that the script does not take these samples for titles of this file.
+const id = (name: string): string => `[${name}]`;
+
+test('docs/requirements.md is up to date', (t) => {
+  t.true(isFresh(), 'run node scripts/requirements.ts');
+});
+
+test('titles are found however they are written', (t) => {
+  const source = [
+    `test('${id('T4')} plain', run);`,
+    `test.serial("${id('X2')} ${id('X8')} it's double", run);`,
+    `for (const x of xs) test(\`${id('F1')}\${x} table-driven: \${x.name}\`, run);`,
+    `const TABLE = [['${id('N35')} in a table', 1]];`,
+    `test(\n  '${id('A3')} on a line of \\'its\\' own',\n  run);`,
+  ].join('\n');
+  t.deepEqual(
+    claimsIn('f', source).map((c) => [...c.ids, c.title]),
+    [
+      ['T4', 'plain'],
+      ['X2', 'X8', "it's double"],
+      ['F1', '… table-driven: …'],
+      ['N35', 'in a table'],
+      ['A3', "on a line of 'its' own"],
+    ],
+  );
+});
+
+test('what does not run proves nothing', (t) => {
+  const source = [
+    `test.skip('${id('T1')} skipped', run);`,
+    `test.todo('${id('T2')} to do');`,
+    `test.failing('${id('T3')} known to fail', run);`,
+    `// test('${id('T4')} commented out', run);`,
+    ` * '${id('T5')} in a description'`,
+    `t.is(x, 'about ${id('T6')}');`,
+  ].join('\n');
+  t.deepEqual(claimsIn('f', source), []);
+});
+
+test('a requirement without a test is open, an unknown one is an error', (t) => {
+  const catalogue = { T1: 'first', T2: 'second | with a bar' };
+  const page = renderRequirements(catalogue, [{ ids: ['T1'], file: 'a.test.ts', title: 'x <b>' }]);
+  t.true(page.includes('1 of 2 are tested.'));
+  t.true(page.includes('| T1 | first | a.test.ts › x &lt;b> | tested |'));
+  t.true(page.includes('| T2 | second \\| with a bar |  | open |'));
+  const wrong = [{ ids: ['T99'], file: 'b.test.ts', title: 'y' }];
+  t.throws(() => renderRequirements(catalogue, wrong), { message: /T99 in b\.test\.ts/ });
+});

@@ -1,0 +1,136 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './ports.ts';
+
+/** A real redis-server of our own. */
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** For SIGSTOP and SIGCONT: a server that hangs without closing anything. */
+  readonly pid: number;
+  /** Sends one command over a socket of its own. @returns the raw reply (RESP), e.g. `+PONG\r\n` */
+  command(...words: string[]): Promise<string>;
+  /** Stops the process (SIGKILL unless told otherwise) and keeps its data and its port for `start`. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port, after `kill`. */
+  start(): Promise<void>;
+  /** Ends it for good and removes its directory. */
+  stop(): Promise<void>;
+}
+
+export interface RedisOptions {
+  /** Keep data over a restart (append-only file, synced at every write). Default: false. */
+  persist?: boolean;
+  /** More arguments, e.g. `['--maxmemory', '1mb']`. */
+  args?: readonly string[];
+}
+
+/**
+ * Starts redis-server on a free loopback port and waits until it answers. A missing binary is an error, not a reason to
+ * skip: a suite that did not run must not look like one that passed.
+ */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const binary = process.env['REDIS_SERVER_PATH'] ?? 'redis-server';
+  const directory = await mkdtemp(join(tmpdir(), 'redis-test-'));
+  const port = await freePort();
+  const args = [
+    ['--port', String(port)],
+    ['--bind', '127.0.0.1'],
+    ['--dir', directory],
+    ['--save', ''],
+    ['--appendonly', options.persist ? 'yes' : 'no'],
+    ['--appendfsync', 'always'],
+    ['--loglevel', 'warning'],
+    options.args ?? [],
+  ].flat();
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    child = process;
+    const output: string[] = [];
+    process.stdout.on('data', (chunk: Buffer) => output.push(String(chunk)));
+    process.stderr.on('data', (chunk: Buffer) => output.push(String(chunk)));
+    const failed = new Promise<never>((_, reject) => {
+      process.once('error', (cause) =>
+        reject(new Error(`${binary} cannot be started; run: npm run setup`, { cause })),
+      );
+      process.once('exit', (code) =>
+        reject(new Error(`${binary} ended with ${code}: ${output.join('')}`)),
+      );
+    });
+    failed.catch(() => undefined);
+    await Promise.race([failed, untilReady(port)]);
+  }
+
+  async function kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const process = child;
+    child = undefined;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const ended = new Promise((resolve) => process.once('exit', resolve));
+    process.kill(signal);
+    if (signal !== 'SIGKILL') process.kill('SIGCONT');
+    await ended;
+  }
+
+  async function stop(): Promise<void> {
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      if (child?.pid === undefined) throw new Error('redis-server is not running');
+      return child.pid;
+    },
+    command: (...words) => command(port, words),
+    kill,
+    start,
+    stop,
+  };
+}
+
+async function untilReady(port: number): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const reply = await command(port, ['PING']).catch(() => '');
+    if (reply.startsWith('+PONG')) return;
+    if (Date.now() > deadline)
+      throw new Error(`redis-server on port ${port} is not ready: ${reply}`);
+    await sleep(20);
+  }
+}
+
+/** One command in RESP; the connection is asked to close, so everything up to its end is the reply. */
+function command(port: number, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const reply: Buffer[] = [];
+    socket.setTimeout(5000, () => socket.destroy(new Error('redis-server does not answer')));
+    socket.on('error', reject);
+    socket.on('data', (chunk) => reply.push(chunk));
+    socket.on('close', () =>
+      resolve(
+        Buffer.concat(reply)
+          .toString()
+          .replace(/\+OK\r\n$/, ''),
+      ),
+    );
+    socket.write(encode(words) + encode(['QUIT']));
+  });
+}
+
+const encode = (words: readonly string[]): string =>
+  [`*${words.length}`, ...words.flatMap((w) => [`$${Buffer.byteLength(w)}`, w]), ''].join('\r\n');
