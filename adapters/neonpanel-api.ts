@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool, type Dispatcher } from 'undici';
+import { Pool } from 'undici';
 import type { Log } from '../log.ts';
 import { startBudget, type Budget } from './budget.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type ApiResponse,
   type NeonpanelApi,
 } from './neonpanel.ts';
+import { textOf, Unreadable } from './neonpanel-body.ts';
 import { requestHeaders, requestTarget, type ArrayStyle } from './neonpanel-request.ts';
 import { readAnswer, type RawAnswer } from './neonpanel-response.ts';
 
@@ -15,8 +16,6 @@ const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Between two chunks; the deadline of the call is what really ends it. */
 const SILENCE_TIMEOUT_MS = 60_000;
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
-const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /** A wait NeonPanel asks for is served here up to this long; a longer one is the caller's to plan. */
 const MAX_SERVED_WAIT_SECONDS = 5;
 /** A retry must have this much of the deadline left, or it would only add load. */
@@ -104,40 +103,6 @@ async function attempt(
     return { error, transient: answer.status === 429 || answer.status >= 500 };
   }
 }
-
-/**
- * The body as text, capped. An answer with a content encoding is refused: we asked for none, and unpacking is where
- * a small body becomes a large one.
- */
-async function textOf(raw: Dispatcher.ResponseData): Promise<string> {
-  const cap = raw.statusCode < 300 ? MAX_BODY_BYTES : MAX_ERROR_BODY_BYTES;
-  const encoding = String(raw.headers['content-encoding'] ?? 'identity').toLowerCase();
-  const readable = encoding === 'identity';
-  if (!readable || Number(raw.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
-    abandon(raw);
-    throw new Unreadable(readable ? 'body too large' : 'content encoding not asked for');
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of raw.body as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > cap) {
-      if (cap === MAX_ERROR_BODY_BYTES) break; // the start of an error page is all anybody reads
-      throw new Unreadable('body too large');
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** Closes the socket instead of reading on; undici reports that as an error of the stream, which nobody awaits. */
-function abandon(raw: Dispatcher.ResponseData): void {
-  raw.body.on('error', () => {});
-  raw.body.destroy();
-}
-
-/** An answer that was refused for its form. Repeating the request would bring the same. */
-class Unreadable extends Error {}
 
 function networkOutcome(error: unknown, budget: Budget): Outcome {
   const gaveUp = budget.signal.aborted;

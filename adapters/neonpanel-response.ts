@@ -98,7 +98,9 @@ function messagesOf(value: unknown): string[] {
 function retryAfter(header: string | string[] | undefined, now: number): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();
   if (!value) return undefined;
-  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value) - now) / 1000;
+  const isSeconds = /^\d{1,9}$/.test(value);
+  if (!isSeconds && !/^[A-Z][a-z]+, .+ GMT$/.test(value)) return undefined;
+  const seconds = isSeconds ? Number(value) : (Date.parse(value) - now) / 1000;
   if (!Number.isFinite(seconds)) return undefined;
   return Math.min(Math.max(Math.ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS);
 }

@@ -2,6 +2,8 @@ import { isPublicHost } from './public-host.ts';
 
 const MAX_LINK_LENGTH = 2048;
 const MAX_NAME_LENGTH = 255;
+/** Longer names than this are refused by the schema; the cut keeps what runs before that cheap. */
+const MAX_CONSIDERED = 1000;
 
 /**
  * Whether a link may be handed to NeonPanel, which downloads it; we never fetch or resolve it ourselves. The test is
@@ -23,6 +25,7 @@ export function isAcceptableLink(link: string): boolean {
  */
 export function safeFileName(name: string): string {
   const safe = name
+    .slice(0, MAX_CONSIDERED)
     .normalize('NFKD')
     .replace(/\p{M}+/gu, '')
     .replace(/[^A-Za-z0-9._ -]+/g, '_')

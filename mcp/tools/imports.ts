@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { NeonpanelError, type ApiResponse } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import { READ, WRITE } from '../../resource.ts';
 import { structured } from './answer.ts';
@@ -9,7 +9,7 @@ import { isAcceptableData } from './data.ts';
 import { isAcceptableLink, safeFileName } from './file.ts';
 import { pathOf } from './path.ts';
 import * as shape from './shapes.ts';
-import { defineTool, READS, type ToolContext } from './tool.ts';
+import { defineTool, READS, type Structured, type ToolContext } from './tool.ts';
 
 /** Adds documents, changes none; a second call would add them again. */
 const ADDS = {
@@ -66,9 +66,7 @@ export const createDocuments = defineTool({
   }),
   async run({ companyUuid, type, data }, context) {
     const company = await resolveCompany(companyUuid, context);
-    return structured(
-      await postOnce(context, pathOf('companies', company, 'create', type), { data }),
-    );
+    return postOnce(context, pathOf('companies', company, 'create', type), { data });
   },
 });
 
@@ -105,9 +103,7 @@ export const createDocumentsByPdf = defineTool({
   async run({ companyUuid, type, file }, context) {
     const company = await resolveCompany(companyUuid, context);
     const body = { file: { name: safeFileName(file.name), link: file.link } };
-    return structured(
-      await postOnce(context, pathOf('companies', company, 'import', type, 'pdf'), body),
-    );
+    return postOnce(context, pathOf('companies', company, 'import', type, 'pdf'), body);
   },
 });
 
@@ -134,17 +130,21 @@ export const checkImportStatus = defineTool({
   },
 });
 
-/** One POST. Without an answer nobody knows whether it was carried out, and the model must hear exactly that. */
-async function postOnce(context: ToolContext, path: string, body: unknown): Promise<ApiResponse> {
+/**
+ * One POST. Without an answer that says what happened nobody knows whether it was carried out, and the model must
+ * hear exactly that instead of an invitation to try again.
+ */
+async function postOnce(context: ToolContext, path: string, body: unknown): Promise<Structured> {
   try {
-    return await context.neonpanel.post(path, body);
+    return structured(await context.neonpanel.post(path, body));
   } catch (error) {
     if (!(error instanceof NeonpanelError) || error.kind !== 'unavailable') throw error;
-    throw new Refusal(
-      'unknown_outcome',
-      502,
-      'NeonPanel did not confirm the request, so it may or may not have been carried out. Do not repeat it: ask the user to check in NeonPanel whether the document exists first.',
-      { ...(error.detail === undefined ? {} : { detail: error.detail }), cause: error },
-    );
+    throw new Refusal('unknown_outcome', 502, UNKNOWN_OUTCOME, {
+      ...(error.detail === undefined ? {} : { detail: error.detail }),
+      cause: error,
+    });
   }
 }
+
+const UNKNOWN_OUTCOME =
+  'NeonPanel did not confirm the request, so it may or may not have been carried out. Do not repeat it: ask the user to check in NeonPanel whether the document exists first.';

@@ -129,7 +129,6 @@ export const getInventoryLandedCost = defineTool({
           z.looseObject({
             type: shape.text.describe('Kind of cost'),
             document: shape.reference.describe('What caused the cost'),
-            currency: shape.text,
             amount: shape.number,
             quantity: shape.number,
           }),
@@ -189,7 +188,6 @@ export const getInventoryCogs = defineTool({
             type: shape.text,
             batch: shape.reference.describe('Written off from'),
             document: shape.reference,
-            currency: shape.text,
             amount: shape.number,
             quantity: shape.number,
           }),

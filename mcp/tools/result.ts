@@ -29,10 +29,16 @@ export function refused(text: string, requestId: string): CallToolResult {
   return { isError: true, content: [{ type: 'text', text: `${text}\nRequest id: ${requestId}` }] };
 }
 
-/** A failure that is our own mistake: nothing about it is for strangers. */
-export const unexpected = (requestId: string): CallToolResult =>
+/**
+ * A failure that is our own mistake: nothing about it is for strangers.
+ *
+ * @param writes whether something may have been changed before it happened
+ */
+export const unexpected = (requestId: string, writes: boolean): CallToolResult =>
   refused(
-    'This tool failed for a reason on the side of the NeonPanel connector. Try again once; if it fails again, tell the user and give them the request id.',
+    writes
+      ? 'This tool failed for a reason on the side of the NeonPanel connector, and the change may or may not have been carried out. Do not repeat it: ask the user to check in NeonPanel first, and give them the request id.'
+      : 'This tool failed for a reason on the side of the NeonPanel connector. Try again once; if it fails again, tell the user and give them the request id.',
     requestId,
   );
 

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { AuthInfo, CallToolResult, ServerContext } from '@modelcontextprotocol/server';
+import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { Refusal } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { WRITE } from '../../resource.ts';
+import { scopesOf } from './definitions.ts';
+import { failure, refused, success, unexpected } from './result.ts';
+import type { Structured, Tool, ToolContext } from './tool.ts';
+
+export interface CallOptions {
+  /**
+   * What a tool gets for one call of one caller.
+   *
+   * @param signal aborted when the client has gone
+   */
+  contextFor(authInfo: AuthInfo, signal: AbortSignal): Promise<ToolContext> | ToolContext;
+  publicUrl: string;
+  log: Log;
+}
+
+/** One call. The caller is read from this request and nowhere else (T7); whatever happens becomes a result. */
+export async function callTool(
+  tool: Tool,
+  args: unknown,
+  ctx: ServerContext,
+  options: CallOptions,
+): Promise<CallToolResult> {
+  const authInfo = ctx.http?.authInfo;
+  const requestId = requestIdOf(authInfo);
+  // Not only by the transport's scope challenge: the legacy SSE transport has none (T39).
+  if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) {
+    return scopeMissing(tool, authInfo, requestId, options);
+  }
+  try {
+    const context = await options.contextFor(authInfo, ctx.mcpReq.signal);
+    const structured = await tool.run(args as never, context);
+    const checked = tool.output.safeParse(structured);
+    if (checked.success) return success(structured);
+    const paths = checked.error.issues.slice(0, 10).map(({ path }) => path.join('.'));
+    options.log.error({ event: 'tool_answer_unexpected', requestId, tool: tool.name, paths });
+    return unknownForm(structured, requestId);
+  } catch (error) {
+    return failed(tool, error, authInfo, requestId, options);
+  }
+}
+
+/**
+ * An answer that breaks the schema we published goes out as an error with the same JSON: clients check good results
+ * against that schema and would drop this one without a word.
+ */
+function unknownForm(structured: Structured, requestId: string): CallToolResult {
+  const json = JSON.stringify(structured);
+  const shown = json.length <= MAX_SHOWN_CHARACTERS ? `:\n${json}` : ', too large to show.';
+  return refused(
+    `NeonPanel carried out the request, so do not repeat a change. Its answer has a form this connector does not know${shown}`,
+    requestId,
+  );
+}
+
+const MAX_SHOWN_CHARACTERS = 100_000;
+
+function failed(
+  tool: Tool,
+  error: unknown,
+  authInfo: AuthInfo,
+  requestId: string,
+  options: CallOptions,
+): CallToolResult {
+  if (!(error instanceof NeonpanelError || error instanceof Refusal)) {
+    options.log.error({ event: 'tool_failed', requestId, tool: tool.name, err: error });
+    return unexpected(requestId, tool.scope === WRITE);
+  }
+  const reason = error instanceof NeonpanelError ? error.kind : error.code;
+  const { status, detail } = error;
+  options.log.info({ event: 'tool_refused', requestId, tool: tool.name, reason, status, detail });
+  const result = failure(error, requestId);
+  const mustSignIn = status === 401 || reason === 'unauthorized' || reason === 'refused';
+  if (!mustSignIn) return result;
+  return { ...result, ...challenge('invalid_token', tool, authInfo, options) };
+}
+
+function scopeMissing(
+  tool: Tool,
+  authInfo: AuthInfo | undefined,
+  requestId: string,
+  options: CallOptions,
+): CallToolResult {
+  const error = authInfo === undefined ? 'invalid_token' : 'insufficient_scope';
+  options.log.info({ event: 'tool_refused', requestId, tool: tool.name, reason: error });
+  const text =
+    authInfo === undefined
+      ? 'This tool needs the user to sign in to NeonPanel first.'
+      : `The user has not allowed this: ${tool.name} needs ${tool.scope}. Ask them to reconnect NeonPanel and to allow it there.`;
+  return { ...refused(text, requestId), ...challenge(error, tool, authInfo, options) };
+}
+
+/** The sign-in prompt of a result that is HTTP 200 anyway: ChatGPT reads it there. */
+function challenge(
+  error: 'invalid_token' | 'insufficient_scope',
+  tool: Tool,
+  authInfo: AuthInfo | undefined,
+  options: CallOptions,
+): Pick<CallToolResult, '_meta'> {
+  const metadata =
+    authInfo?.resourceMetadataUrl ??
+    `${options.publicUrl}/.well-known/oauth-protected-resource/mcp`;
+  const description = error === 'invalid_token' ? 'Sign in again' : 'More permission is needed';
+  const scope = scopesOf(tool).join(' ');
+  const header = `Bearer error="${error}", error_description="${description}", scope="${scope}", resource_metadata="${metadata}"`;
+  return { _meta: { 'mcp/www_authenticate': [header] } };
+}
+
+/** The id under which the HTTP edge logs this request (`authInfo.extra.requestId`), or one of our own. */
+function requestIdOf(authInfo: AuthInfo | undefined): string {
+  const id = authInfo?.extra?.['requestId'];
+  return typeof id === 'string' ? id : randomUUID();
+}
