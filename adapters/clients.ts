@@ -1,5 +1,5 @@
 import type { AdapterPayload } from 'oidc-provider';
-import { type Secrets } from './secrets.ts';
+import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Key, type Store, update } from './store.ts';
 
 /**
@@ -54,12 +54,13 @@ export function createClients(options: {
       const [entry] = await store.read(clientKey(clientId));
       if (!entry) return undefined;
       const record = JSON.parse(entry.value) as ClientRecord;
-      const metadata = record.secret
-        ? {
-            ...record.metadata,
-            client_secret: (await secrets.open(record.secret, secretContext(clientId))) as string,
-          }
-        : record.metadata;
+      let { metadata } = record;
+      if (record.secret) {
+        const secret = await openIfPossible(secrets, record.secret, secretContext(clientId));
+        // A secret that can't be compared makes the client unknown; it then registers itself anew.
+        if (typeof secret !== 'string') return undefined;
+        metadata = { ...metadata, client_secret: secret };
+      }
       remember(clientId, metadata, record.expiresAt);
       return metadata;
     },

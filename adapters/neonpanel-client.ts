@@ -1,7 +1,7 @@
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
-import type { Secrets } from './secrets.ts';
-import type { Key, Store } from './store.ts';
+import { openIfPossible, type Secrets } from './secrets.ts';
+import type { Entry, Expectation, Key, Store } from './store.ts';
 
 /** Our client at NeonPanel. */
 export interface NeonpanelClient {
@@ -14,6 +14,8 @@ interface Registration extends NeonpanelClient {
   readonly redirectUri: string;
   readonly managementUri?: string;
   readonly managementToken?: string;
+  /** Epoch milliseconds. */
+  readonly registeredAt?: number;
 }
 
 /**
@@ -28,37 +30,44 @@ export function createNeonpanelClient(options: {
   fetch: BoundedFetch;
   store: Store;
   secrets: Secrets;
+  now?: () => number;
 }) {
-  const { configured, neonpanelUrl, redirectUri, fetch, store, secrets } = options;
+  const { configured, neonpanelUrl, redirectUri, fetch, store, secrets, now = Date.now } = options;
   let ours: Promise<NeonpanelClient> | undefined;
 
   /** @throws NeonpanelError kind `unavailable`, StoreUnavailable */
   return async function client(): Promise<NeonpanelClient> {
     if (configured) return configured;
-    ours ??= (async () => (await stored()) ?? register())();
+    ours ??= storedOrNew();
     return ours.catch((error) => {
       ours = undefined;
       throw error;
     });
   };
 
-  /** The one we registered earlier, if it was for the same addresses and NeonPanel still knows it. */
-  async function stored(): Promise<NeonpanelClient | undefined> {
+  async function storedOrNew(): Promise<NeonpanelClient> {
     const [entry] = await store.read(KEY);
-    if (!entry) return undefined;
-    const registration = (await secrets.open(entry.value, CONTEXT)) as Registration;
-    if (registration.neonpanelUrl !== neonpanelUrl || registration.redirectUri !== redirectUri) {
+    return (entry && (await usable(entry))) ?? register(entry);
+  }
+
+  /** The one we registered earlier, if it was for the same addresses and NeonPanel still knows it. */
+  async function usable(entry: Entry): Promise<NeonpanelClient | undefined> {
+    const registration = (await openIfPossible(secrets, entry.value, CONTEXT)) as
+      Registration | undefined;
+    if (registration?.neonpanelUrl !== neonpanelUrl || registration.redirectUri !== redirectUri) {
       return undefined;
     }
-    const { managementUri, managementToken } = registration;
-    if (!managementUri) return registration;
+    const { managementUri, managementToken, registeredAt = 0 } = registration;
+    // Once the token is over, a 401 says nothing about the client, and a new one would cost everybody their connection.
+    const over = now() - registeredAt > MANAGEMENT_TOKEN_MS;
+    if (!managementUri || over) return registration;
     const { status } = await fetch(managementUri, {
       headers: { authorization: `Bearer ${managementToken}`, accept: 'application/json' },
     }).catch(unavailable);
     return status === 401 || status === 404 ? undefined : registration;
   }
 
-  async function register(): Promise<NeonpanelClient> {
+  async function register(replaced: Entry | undefined): Promise<NeonpanelClient> {
     const response = await fetch(await options.registrationEndpoint(), {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -82,12 +91,18 @@ export function createNeonpanelClient(options: {
       ...text('managementToken', body.registration_access_token),
       neonpanelUrl,
       redirectUri,
+      registeredAt: now(),
     };
     const put = await secrets.seal(registration, CONTEXT);
-    await store.commit([{ key: KEY, expect: 'any', put, lifetime: 'forever' }]);
-    return registration;
+    const expect: Expectation = replaced ? { version: replaced.version } : 'absent';
+    // If another instance was quicker, its client is the one for all.
+    const kept = await store.commit([{ key: KEY, expect, put, lifetime: 'forever' }]);
+    return kept ? registration : storedOrNew();
   }
 }
+
+/** How long NeonPanel takes a registration access token. */
+const MANAGEMENT_TOKEN_MS = 30 * 86_400_000;
 
 const KEY: Key = { tag: 'neonpanel', kind: 'client' };
 const CONTEXT = 'client at NeonPanel';

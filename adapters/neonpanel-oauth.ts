@@ -79,7 +79,13 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       });
       const claims = await verify(response.access_token, server);
       await proveAccess(response.access_token);
-      return { subject: claims.sub!, credential: credential(response, claims, undefined) };
+      return { subject: claims.sub, credential: credential(response, claims, undefined) };
+    },
+
+    async prepare() {
+      const server = await metadata();
+      const keys = keysOf(server);
+      await Promise.all([options.client(), keys.fresh || keys.reload().catch(unverifiable)]);
     },
 
     async refresh(old, subject) {
@@ -122,7 +128,24 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
   async function verify(
     accessToken: string,
     server: oauth.AuthorizationServer,
-  ): Promise<JWTPayload> {
+  ): Promise<JWTPayload & { sub: string }> {
+    try {
+      // NeonPanel's tokens carry no dependable `aud`.
+      const { payload } = await jwtVerify(accessToken, keysOf(server), {
+        algorithms: ['RS256'],
+        requiredClaims: ['sub'],
+        issuer: [server.issuer, url],
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(now()),
+      });
+      if (typeof payload.sub !== 'string' || payload.sub === '') throw new Error('no subject');
+      return { ...payload, sub: payload.sub };
+    } catch (cause) {
+      return unverifiable(cause);
+    }
+  }
+
+  function keysOf(server: oauth.AuthorizationServer) {
     const uri = server.jwks_uri!;
     if (jwks?.uri !== uri) {
       const keys = createRemoteJWKSet(new URL(uri), {
@@ -131,22 +154,7 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       });
       jwks = { uri, keys };
     }
-    try {
-      // NeonPanel's tokens carry no dependable `aud`.
-      const { payload } = await jwtVerify(accessToken, jwks.keys, {
-        algorithms: ['RS256'],
-        requiredClaims: ['sub'],
-        issuer: [server.issuer, url],
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        currentDate: new Date(now()),
-      });
-      return payload;
-    } catch (cause) {
-      throw new NeonpanelError('unavailable', 'NeonPanel’s access token could not be verified', {
-        detail: (cause as Error).message,
-        cause,
-      });
-    }
+    return jwks.keys;
   }
 
   /** One cheap call before anything is stored: a token the API does not take is worth nothing. */
@@ -182,6 +190,13 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       expiresAt: ends.length > 0 ? Math.min(...ends) : now() + ASSUMED_LIFETIME_MS,
     };
   }
+}
+
+function unverifiable(cause: unknown): never {
+  throw new NeonpanelError('unavailable', 'NeonPanel’s access token could not be verified', {
+    detail: (cause as Error).message,
+    cause,
+  });
 }
 
 /** Refusals that are about the user's code or token; everything else may well be different in a minute. */

@@ -24,6 +24,12 @@ export interface NeonpanelLogin {
     codeVerifier: string;
   }): Promise<{ subject: string; credential: NeonpanelCredential }>;
   /**
+   * Gets everything at hand that a refresh needs beside its one request: nothing but that request is then left to take
+   * time, and what NeonPanel answers can be verified.
+   * @throws NeonpanelError kind `unavailable`, StoreUnavailable
+   */
+  prepare(): Promise<void>;
+  /**
    * One refresh; never retried here, because a refresh whose outcome is unknown may have rotated the token.
    * @param subject whose credential it is; an answer for anyone else is not taken
    * @throws NeonpanelError kind `refused` when NeonPanel says the credential is dead, `unavailable` otherwise

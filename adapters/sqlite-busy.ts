@@ -22,7 +22,7 @@ const CONDITIONS: Readonly<Record<number, string>> = {
   [NOT_A_DATABASE]: 'the file is damaged',
 };
 
-/** How long a read or commit may wait for another process before the caller gets a 503 (DESIGN D11). */
+/** How long a read or commit may wait for another process before the caller gets a 503. */
 const MAX_WAIT_MS = 2_000;
 
 /** The primary code of an error thrown by node:sqlite, undefined for any other error. */

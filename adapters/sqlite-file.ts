@@ -1,20 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, rmSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import type { Log } from '../log.ts';
-import { endOfLog, PAGE_BYTES, type LogEnd } from './sqlite-log.ts';
 import { FULL, isDamage, sqliteCode, whileBusy } from './sqlite-busy.ts';
-import {
-  APPLICATION_ID,
-  migrate,
-  pragma,
-  SCHEMA_VERSION,
-  sumOf,
-  versionOf,
-  type Row,
-} from './sqlite-schema.ts';
+import { damaged, examine } from './sqlite-examine.ts';
+import { PAGE_BYTES } from './sqlite-log.ts';
+import { migrate } from './sqlite-schema.ts';
 
 /**
  * From a path to a connection that can be trusted. A new store is made beside its place and put there complete; an
@@ -41,11 +33,20 @@ export async function openFile(options: Options): Promise<DatabaseSync> {
     if (!placeOf(path)) create(path, log);
     protect(path);
     await whileBusy(() => examine(path, log));
-    return await whileBusy(() => connect(options));
+    const db = await whileBusy(() => connect(options));
+    openFiles.add(db);
+    return db;
   } catch (error) {
     throw asOpenError(path, error);
   }
 }
+
+/**
+ * When a process just ends, Node closes its connections, and the last one takes the log with it. Closed by us, the file
+ * says so, and the log is not missed at the next start.
+ */
+const openFiles = new Set<DatabaseSync>();
+process.on('exit', () => openFiles.forEach(closeFile));
 
 /** An embedded store that lives as long as the process. */
 export function openMemory(): DatabaseSync {
@@ -57,10 +58,12 @@ export function openMemory(): DatabaseSync {
 /** What stands at the path, if anything. @throws Error for remains that must not be mistaken for a new store */
 function placeOf(path: string): Stats | undefined {
   const file = statOf(path);
-  if (!file && statOf(`${path}-wal`)) throw damaged('the file is gone but its -wal file is there');
+  if (!file && statOf(`${path}-wal`)?.size) {
+    throw damaged('the file is gone but its -wal file is there');
+  }
   if (file?.isDirectory()) throw new Error('it is a folder');
-  // We never leave an empty file behind, so somebody cut it, and SQLite would take it for a new database.
-  if (file?.size === 0) throw damaged('it is empty, 0 bytes');
+  // We never leave less than a page behind, so somebody cut it; SQLite would take it for a new database.
+  if (file && file.size < PAGE_BYTES) throw damaged(`it is cut short, ${file.size} bytes`);
   return file;
 }
 
@@ -77,12 +80,24 @@ function create(path: string, log: Log | undefined): void {
     db.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL`);
     migrate(db);
     db.close();
-    linkSync(draft, path);
-    log?.info({ event: 'store', path }, 'created an empty store');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (publish(draft, path)) log?.info({ event: 'store', path }, 'created an empty store');
   } finally {
     for (const end of ['', '-wal', '-shm']) rmSync(draft + end, { force: true });
+  }
+}
+
+/** @returns false if another process was first */
+function publish(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    // A file system without links (FAT, some mounts): a rename is the next best, it only lacks the referee.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code) || placeOf(path)) throw error;
+    renameSync(draft, path);
+    return true;
   }
 }
 
@@ -91,84 +106,6 @@ function protect(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const stats = statOf(file);
     if (stats && stats.mode & 0o077) chmodSync(file, 0o600);
-  }
-}
-
-/**
- * Decides, without changing anything, whether the file holds what was committed.
- * @throws Error if it is damaged, newer than this program, or not ours
- */
-function examine(path: string, log: Log | undefined): void {
-  const before = endOfLog(`${path}-wal`);
-  const main = stateOfMainFile(path);
-  const db = new DatabaseSync(path, { readOnly: true });
-  try {
-    examineOrigin(db);
-    examineContent(db);
-    // The log is copied into the main file and then overwritten from its start. If it was cut short after the copy,
-    // SQLite would lay old pages over newer ones; the count of commits betrays that.
-    if (main && main.commits > stateOf(db).commits) throw damaged('its -wal file was cut short');
-    if (main?.in_use && !before?.used) {
-      report(log, path, 'its -wal file is missing: commits since the last checkpoint are lost');
-    } else if (before?.torn && isSame(before, endOfLog(`${path}-wal`))) {
-      report(
-        log,
-        path,
-        'its -wal file ends in a torn write: recovered up to the last whole commit',
-      );
-    }
-  } finally {
-    db.close();
-  }
-}
-
-function examineOrigin(db: DatabaseSync): void {
-  if (pragma(db, 'application_id') !== APPLICATION_ID) {
-    throw new Error('it is a database of another program');
-  }
-  const schema = versionOf(db);
-  if (schema > SCHEMA_VERSION) {
-    throw new Error(
-      `a newer version of this program wrote it (schema ${schema}, this one knows ${SCHEMA_VERSION}); ` +
-        'run the newer version',
-    );
-  }
-}
-
-/** Every page is reachable and well-formed, the indexes agree with the table, every row is what was written. */
-function examineContent(db: DatabaseSync): void {
-  const verdict = db.prepare('PRAGMA integrity_check(1)').get()?.integrity_check;
-  if (verdict !== 'ok') throw damaged(String(verdict).replaceAll(/\s+/g, ' ').slice(0, 200));
-  const rows = db.prepare('SELECT tag, kind, value, version, expires_at, sum FROM records');
-  for (const row of rows.iterate() as Iterable<unknown> as Iterable<Row>) {
-    if (sumOf(row) !== row.sum) throw damaged(`record ${row.kind} of ${row.tag} is not as written`);
-  }
-}
-
-interface State {
-  readonly commits: number;
-  readonly in_use: number;
-}
-
-function stateOf(db: DatabaseSync): State {
-  const row = db.prepare('SELECT commits, in_use FROM state').get();
-  if (!row) throw damaged('its state is missing');
-  return row as unknown as State;
-}
-
-/**
- * The state as of the last checkpoint: the main file alone, without the log (`immutable` makes SQLite ignore it).
- * Undefined if that cannot be read; alone it need not be consistent, so whether it is damaged is for `examine` to say.
- */
-function stateOfMainFile(path: string): State | undefined {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(new URL(`${pathToFileURL(path).href}?immutable=1`), { readOnly: true });
-    return stateOf(db);
-  } catch {
-    return undefined;
-  } finally {
-    db?.close();
   }
 }
 
@@ -204,6 +141,7 @@ function markInUse(db: DatabaseSync): void {
 
 /** Says on the file that nothing is missing from it. The last connection to close folds the log into the file. */
 export function closeFile(db: DatabaseSync): void {
+  openFiles.delete(db);
   try {
     db.exec('PRAGMA busy_timeout = 50; UPDATE state SET commits = commits + 1, in_use = 0');
     db.exec('PRAGMA wal_checkpoint(PASSIVE)');
@@ -213,10 +151,14 @@ export function closeFile(db: DatabaseSync): void {
   db.close();
 }
 
-function damaged(what: string): Error {
-  return new Error(
-    `it is damaged (${what}). Nothing was changed. Restore it from a backup, or move it away to start empty`,
-  );
+/**
+ * A file that is deleted or replaced while it is open goes on working for those who have it open, and is lost with
+ * them.
+ * @returns a function that tells whether the path still leads to the same file
+ */
+export function watchPlace(path: string): () => boolean {
+  const inode = statOf(path)?.ino;
+  return () => statOf(path)?.ino === inode;
 }
 
 function asOpenError(path: string, error: unknown): Error {
@@ -228,17 +170,6 @@ function asOpenError(path: string, error: unknown): Error {
   });
 }
 
-/** Loss that was recovered from is said aloud even when no log is given. */
-function report(log: Log | undefined, path: string, what: string): void {
-  if (log) log.error({ event: 'store', path }, `store: ${what}`);
-  else process.emitWarning(`store ${path}: ${what}`);
-}
-
 function statOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
-}
-
-/** A torn end that stays the same is no writer at work just now. */
-function isSame(before: LogEnd, after: LogEnd | undefined): boolean {
-  return before.torn === after?.torn && before.frames === after.frames;
 }

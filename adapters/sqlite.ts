@@ -4,9 +4,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { asStoreError, createLine, isDamage, whileBusy } from './sqlite-busy.ts';
-import { closeFile, openFile, openMemory } from './sqlite-file.ts';
+import { closeFile, openFile, openMemory, watchPlace } from './sqlite-file.ts';
 import { sumOf, type Row } from './sqlite-schema.ts';
-import { checkKey, checkWrites } from './sqlite-writes.ts';
+import { createSweeper, SWEEP_BATCH } from './sqlite-sweeper.ts';
+import { checkKey, checkWrites } from './store-checks.ts';
 import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
 
 /**
@@ -17,10 +18,6 @@ import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
  * a kill of the process at any moment (sqlite-file.ts says what a power cut may take).
  */
 
-const SWEEP_EVERY_MS = 30_000;
-/** Small enough that a sweep is no pause; while there is more, the next follows after a breath. */
-const SWEEP_BATCH = 200;
-const SWEEP_AGAIN_MS = 100;
 /** Keys fetched per step of `keys`, so that no read transaction outlives a turn of the event loop. */
 const KEYS_PAGE = 500;
 
@@ -39,9 +36,9 @@ export async function openSqliteStore(options: {
   const { now = Date.now, busyTimeoutMs = 50, log } = options;
   const inMemory = options.path === ':memory:';
   if (options.path === '') throw new TypeError('the path of the store is empty');
-  const db = inMemory
-    ? openMemory()
-    : await openFile({ path: resolve(options.path), busyTimeoutMs, log });
+  const path = resolve(options.path);
+  const db = inMemory ? openMemory() : await openFile({ path, busyTimeoutMs, log });
+  const isInPlace = inMemory ? () => true : watchPlace(path);
   const sql = prepare(db);
   const inLine = createLine();
   let open = true;
@@ -131,6 +128,12 @@ export async function openSqliteStore(options: {
     sql.put.run(row.tag, row.kind, row.value, row.version, row.expires_at, sumOf(row));
   }
 
+  function pageOf(kind: string, after: string): Pick<Row, 'tag' | 'expires_at'>[] {
+    if (!open) throw new StoreUnavailable('sqlite: the store is closed');
+    const rows: unknown = sql.keys.all(kind, after, KEYS_PAGE);
+    return rows as Pick<Row, 'tag' | 'expires_at'>[];
+  }
+
   /** What SQLite says, in the store's words; damage found while serving is worth a line of its own. */
   async function translated<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -168,26 +171,21 @@ export async function openSqliteStore(options: {
 
     async *keys(kind) {
       checkKey({ tag: 'any', kind });
-      for (let after = ''; ;) {
-        const page = await translated(() =>
-          whileBusy(() => {
-            if (!open) throw new StoreUnavailable('sqlite: the store is closed');
-            return sql.keys.all(kind, after, KEYS_PAGE) as unknown as Pick<
-              Row,
-              'tag' | 'expires_at'
-            >[];
-          }),
-        );
+      let page: Pick<Row, 'tag' | 'expires_at'>[] = [];
+      do {
+        page = await translated(() => whileBusy(() => pageOf(kind, page.at(-1)?.tag ?? '')));
         for (const { tag, expires_at } of page) {
           if (expires_at === null || expires_at > now()) yield { tag, kind };
         }
-        if (page.length < KEYS_PAGE) return;
-        after = page.at(-1)!.tag;
-      }
+      } while (page.length === KEYS_PAGE);
     },
 
-    // A real write (the count of commits), since a full disk still reads.
-    ping: () => translated(async () => void (await write(() => true))),
+    ping: () =>
+      translated(async () => {
+        if (!isInPlace()) throw new StoreUnavailable('sqlite: the file was moved or deleted');
+        // A real write (the count of commits), since a full disk still reads.
+        await write(() => true);
+      }),
 
     async close() {
       if (!open) return;
@@ -207,30 +205,6 @@ function expiry(lifetime: Lifetime, old: Row | undefined, time: number): number 
   if (lifetime === 'forever') return null;
   if (lifetime === 'keep') return old?.expires_at ?? null;
   return Math.round(time + lifetime * 1_000);
-}
-
-/**
- * Deletes what has expired. It is invisible already, so this is housekeeping: it gives way to everybody and never
- * keeps the process alive.
- *
- * @param sweep deletes one batch; true if there may be more
- */
-function createSweeper(sweep: () => boolean): { stop(): void } {
-  let timer: NodeJS.Timeout;
-  const plan = (ms: number): void => {
-    timer = setTimeout(run, ms).unref();
-  };
-  function run(): void {
-    let more = false;
-    try {
-      more = sweep();
-    } catch {
-      // Locked, full or failing: requests report that; the next sweep tries again.
-    }
-    plan(more ? SWEEP_AGAIN_MS : SWEEP_EVERY_MS);
-  }
-  plan(SWEEP_EVERY_MS);
-  return { stop: () => clearTimeout(timer) };
 }
 
 function prepare(db: DatabaseSync): Record<keyof typeof STATEMENTS, StatementSync> {

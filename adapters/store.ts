@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { StoreUnavailable } from '../errors.ts';
 
 /**
@@ -89,6 +90,8 @@ export async function update(
     if (!next) return entry?.value;
     const expect: Expectation = entry ? { version: entry.version } : 'absent';
     if (await store.commit([{ key, expect, ...next }])) return next.put;
+    // Losers that come back in step would lose in step: each waits its own while.
+    await wait(Math.random() * Math.min(2 ** attempt, 64));
   }
   throw new StoreUnavailable(`gave up on ${key.kind} after ${MAX_ATTEMPTS} lost races`);
 }

@@ -1,5 +1,5 @@
 import type { NeonpanelCredential } from './neonpanel.ts';
-import { SealBroken, type Secrets } from './secrets.ts';
+import { openIfPossible, type Secrets } from './secrets.ts';
 import type { Entry, Lifetime, Store, Write } from './store.ts';
 import { credentialKey } from './grants.ts';
 
@@ -30,15 +30,9 @@ export function createVault(options: { store: Store; secrets: Secrets }) {
       accountId: string,
       entry: Entry,
     ): Promise<NeonpanelCredential | undefined> {
-      try {
-        return (await secrets.open(
-          entry.value,
-          context(grantId, accountId),
-        )) as NeonpanelCredential;
-      } catch (error) {
-        if (error instanceof SealBroken) return undefined;
-        throw error;
-      }
+      const sealedFor = context(grantId, accountId);
+      return (await openIfPossible(secrets, entry.value, sealedFor)) as
+        NeonpanelCredential | undefined;
     },
 
     /**
