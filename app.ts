@@ -38,6 +38,8 @@ import { createViews } from './views/render.ts';
 
 export interface RunningApp {
   readonly port: number;
+  /** What is really bound: of `localhost` one address may be missing. */
+  readonly addresses: readonly string[];
   close(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ export async function startApp(
     fetch,
     store,
     secrets,
+    now,
   });
   const login = createNeonpanelLogin({
     url,
@@ -167,6 +170,7 @@ export async function startApp(
   }
   return {
     port: listening.port,
+    addresses: listening.addresses,
     async close() {
       await listening.close();
       await Promise.all([store.close(), api.close(), fetch.close()]);

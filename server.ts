@@ -12,7 +12,7 @@ async function main(): Promise<void> {
 
   const sandbox = config.sandbox.enabled ? await startSandbox(config, log) : undefined;
   const app = await startApp(config, { log });
-  log.info({ event: 'listening', port: app.port });
+  log.info({ event: 'listening', port: app.port, addresses: app.addresses });
   if (config.loopback || config.sandbox.enabled) process.stderr.write(welcome(config, sandbox));
 
   const stop = (signal: string) => {
@@ -34,13 +34,16 @@ async function startSandbox({ sandbox, dataDir }: Config, log: Log) {
   }
 }
 
+/** One clear line (or one a mistake in the environment) instead of a stack. */
+function explain(error: NodeJS.ErrnoException & { port?: number }): string {
+  if (error instanceof ConfigError) return error.message;
+  const hint = error.code === 'EADDRINUSE' ? '; set PORT to one that is free' : '';
+  return `Could not start: ${error.message}${hint}`;
+}
+
 try {
   await main();
 } catch (error) {
-  process.stderr.write(
-    error instanceof ConfigError
-      ? `${error.message}\n`
-      : `Could not start: ${(error as Error).message}\n`,
-  );
+  process.stderr.write(`${explain(error as Error)}\n`);
   process.exit(1);
 }

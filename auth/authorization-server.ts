@@ -59,7 +59,7 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   const routes: Record<string, Route> = {
     [PATHS.authorize]: page({ GET: authorize }),
     [PATHS.callback]: page({ GET: interactions.callback }),
-    [PATHS.token]: endpoint(engine),
+    [PATHS.token]: endpoint(token),
     [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, tokens)),
     [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, tokens)),
     ...(registrationOpen && { [PATHS.register]: endpoint(register) }),
@@ -107,6 +107,13 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   /** The browser comes back from our pages, and the engine answers the client. */
   async function resume(ctx: Context): Promise<void> {
     ctx.state.resuming = true;
+    await engine(ctx);
+  }
+
+  async function token(ctx: Context): Promise<void> {
+    // Of a body of unknown length the engine would leave the rest unread, and the connection hanging.
+    if (ctx.req.headers['transfer-encoding'])
+      replayBody(ctx, await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
     await engine(ctx);
   }
 

@@ -16,7 +16,7 @@ import { WRITE } from '../resource.ts';
 import type { Views } from '../views/render.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
 import { checkConsentSubmission, consentCode, approval } from './consent.ts';
-import { createLogins, uidOf } from './login.ts';
+import { createLogins } from './login.ts';
 import { PageRefusal, requestIsOver } from './pages.ts';
 import { PATHS } from './paths.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
@@ -108,9 +108,9 @@ export function createInteractions(options: InteractionOptions) {
     const parameters = new URLSearchParams(ctx.querystring);
     const state = parameters.get('state') ?? '';
     const claimed = await logins.claim(state, (uid) => readBinding(ctx, uid));
-    const uid = uidOf(state);
-    if (uid) clearBinding(ctx, uid);
+    // A stale state leaves the cookie alone: another tab may be about to finish with it.
     if (!claimed) throw requestIsOver('no login transaction for this state and browser');
+    clearBinding(ctx, claimed.uid);
     const interaction = await options.provider().Interaction.find(claimed.uid);
     if (!interaction) throw requestIsOver('the interaction has expired');
 
@@ -145,7 +145,8 @@ export function createInteractions(options: InteractionOptions) {
   /** The engine takes it from here: a code or an error to the client, with `state` and `iss`. */
   async function finish(ctx: Context, interaction: Interaction, result: Interaction['result']) {
     interaction.result = result!;
-    await interaction.save(Math.max(1, interaction.exp - Math.floor(now() / 1000)));
+    // `exp` is the engine's, which reads the real clock.
+    await interaction.save(Math.max(1, interaction.exp - Math.floor(Date.now() / 1000)));
     redirect(ctx, interaction.returnTo);
   }
 

@@ -67,12 +67,10 @@ async function idToken(
   grant: Grant,
   accessToken: string,
 ) {
-  const token = new provider.IdToken(
-    { sub: grant.accountId, ...(grant.authTime && { auth_time: grant.authTime }) },
-    { ctx },
-  );
+  const token = new provider.IdToken({ sub: grant.accountId }, { ctx });
   // The types leave these two out.
   Object.assign(token, { scope: 'openid', mask: {} });
+  if (grant.authTime !== undefined) token.set('auth_time', grant.authTime);
   if (grant.nonce !== undefined) token.set('nonce', grant.nonce);
   token.set('at_hash', accessToken);
   return token.issue({ use: 'idtoken' });

@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { digest, type Secrets } from '../adapters/secrets.ts';
+import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import { isGrantId } from '../adapters/grants.ts';
 import type { Key, Store } from '../adapters/store.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
@@ -80,10 +80,9 @@ export function createLogins(options: { store: Store; secrets: Secrets }) {
       ]);
       if (!claimed || nonce === undefined || !same(record.nonceHash, digest(nonce)))
         return undefined;
-      const { codeVerifier } = (await secrets.open(record.sealed, context(uid))) as {
-        codeVerifier: string;
-      };
-      return { uid, codeVerifier, approved: record.approved };
+      const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
+        { codeVerifier: string } | undefined;
+      return kept && { uid, codeVerifier: kept.codeVerifier, approved: record.approved };
     },
   };
 }
@@ -91,7 +90,7 @@ export function createLogins(options: { store: Store; secrets: Secrets }) {
 export type Logins = ReturnType<typeof createLogins>;
 
 /** The interaction a state belongs to; undefined if it is not one of our states. */
-export function uidOf(state: string): string | undefined {
+function uidOf(state: string): string | undefined {
   const [uid = '', random, ...rest] = state.split('.');
   return random && rest.length === 0 && isGrantId(uid) ? uid : undefined;
 }

@@ -89,8 +89,8 @@ function acceptJwks(value: unknown): unknown {
 
 function optionalText(name: string, value: unknown, maxLength: number) {
   if (typeof value !== 'string') return {};
-  // Cut first: that may leave half of a surrogate pair.
-  const text = plainText(value.slice(0, maxLength)).trim();
+  // Once more after the cut, which may leave half a character.
+  const text = plainText(plainText(value).slice(0, maxLength)).trim();
   return text === '' ? {} : { [name]: text };
 }
 
@@ -102,4 +102,4 @@ function optionalUrl(name: string, value: unknown) {
 
 /** Without control, bidirectional and invisible characters, which could make a name look like something else. */
 const plainText = (text: string) =>
-  text.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, '');
+  text.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, '');

@@ -15,7 +15,7 @@ ${
   running
     ? `  Sandbox       ${running.url} stands in for NeonPanel; sign in there as\n${users.join('\n')}`
     : sandbox.enabled
-      ? '  Sandbox       not started, its port is taken (see the log); the one running there is used'
+      ? '  Sandbox       not started, its port is taken (see the log); if that is a sandbox too, it is used'
       : '  NeonPanel     as configured'
 }
 

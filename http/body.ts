@@ -19,10 +19,13 @@ export async function readText(ctx: Context, limit: number): Promise<string> {
   try {
     for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
       received += (chunk as Buffer).length;
-      if (received > limit) throw tooLarge(ctx, limit);
+      if (received > limit) throw tooLarge(limit);
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
+    // The rest is read and thrown away, for as long as the server's request time-out allows: closing the connection in
+    // the middle of it would reset it, and the client would never see the answer.
+    ctx.req.resume();
     if (error instanceof Refusal) throw error;
     throw new Refusal('invalid_request', 400, 'The request body could not be read.', {
       cause: error,
@@ -33,14 +36,11 @@ export async function readText(ctx: Context, limit: number): Promise<string> {
 
 /** @throws Refusal 413 if the declared length is above the limit */
 export function refuseOversize(ctx: Context, limit: number): void {
-  if (Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(ctx, limit);
+  if (Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }
 
-/** What is left of the body is not wanted, so the connection can't be used again. */
-function tooLarge(ctx: Context, limit: number): Refusal {
-  ctx.set('Connection', 'close');
-  return new Refusal('invalid_request', 413, `The request body must not exceed ${limit} bytes.`);
-}
+const tooLarge = (limit: number) =>
+  new Refusal('invalid_request', 413, `The request body must not exceed ${limit} bytes.`);
 
 /**
  * Puts a body in the place of the one that was read, so that the engine reads it as if it had come over the wire.

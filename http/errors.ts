@@ -22,7 +22,9 @@ export function errorEdge(page: ErrorPage): Middleware {
     }
     // Errors the engine rendered itself.
     if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', '1');
-    if (ctx.status >= 400) addRequestId(ctx);
+    if (ctx.status < 400) return;
+    if (!ctx.response.get('Cache-Control')) ctx.set('Cache-Control', 'no-store');
+    addRequestId(ctx);
   };
 }
 

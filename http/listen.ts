@@ -10,6 +10,8 @@ const DRAIN_MS = 25_000;
 
 export interface Listening {
   readonly port: number;
+  /** What is really bound: of `localhost` one address may be missing. */
+  readonly addresses: readonly string[];
   /** Stops accepting, lets requests under way finish, closes idle connections. */
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ async function bind(handler: RequestListener, host: string, port: number): Promi
 function combine(servers: readonly Server[]): Listening {
   return {
     port: portOf(servers[0]!),
+    addresses: servers.map((server) => (server.address() as AddressInfo).address),
     async close() {
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       servers.forEach((server) => server.closeIdleConnections());

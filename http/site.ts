@@ -5,7 +5,7 @@ import type { Views } from '../views/render.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
 
-/** The few addresses that are neither OAuth nor MCP: the front door, the stylesheet, robots.txt. */
+/** The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, robots.txt. */
 export function site(options: { publicUrl: string; version: string; views: Views }) {
   const { publicUrl, version, views } = options;
   const mcpUrl = `${publicUrl}/mcp`;
@@ -31,6 +31,12 @@ export function site(options: { publicUrl: string; version: string; views: Views
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
     ctx.state.programsOnly = true;
+  });
+
+  router.get('/assets/icon.svg', (ctx: Context) => {
+    ctx.set('Cache-Control', 'public, max-age=3600');
+    ctx.type = 'image/svg+xml';
+    ctx.body = views.icon;
   });
 
   router.get('/robots.txt', (ctx: Context) => {

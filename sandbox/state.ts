@@ -104,7 +104,7 @@ function openDatabase(path: string | undefined): DatabaseSync {
     return db;
   }
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     closeSync(openSync(path, 'a', 0o600));
     const db = new DatabaseSync(path);
     try {

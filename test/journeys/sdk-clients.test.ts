@@ -1,0 +1,268 @@
+import test from 'ava';
+import { startHarness } from '../support/harness.ts';
+import { postForm } from '../support/oauth.ts';
+import { connectApp, createApp, isSignInNeeded, KINDS, userSignsIn, VERSIONS } from './clients.ts';
+import { stopTime } from './time.ts';
+
+/** The clients people really use, each with the documented address and with the bare origin. */
+const clock = stopTime();
+const harness = await startHarness();
+const { url } = harness;
+test.after.always(() => harness.close());
+
+const TOOLS = [
+  'checkImportStatus',
+  'createDocuments',
+  'createDocumentsByPdf',
+  'getImportInstructions',
+  'getInventoryCogs',
+  'getInventoryDetails',
+  'getInventoryLandedCost',
+  'getRevenueAndCogs',
+  'getWarehouseBalances',
+  'listCompanies',
+  'listCompaniesWithPermission',
+  'listInventoryItems',
+  'listReports',
+  'listWarehouses',
+];
+const HINTS = ['destructiveHint', 'idempotentHint', 'openWorldHint', 'readOnlyHint'];
+const HOUR_MS = 3_600_000;
+/** Past the life of an access token and the tolerance for clocks, which are 1 h and 15 s. */
+const EXPIRED_MS = HOUR_MS + 60_000;
+
+const names = (result: { structuredContent?: any }): string[] =>
+  result.structuredContent.data.map(({ short_name }: { short_name: string }) => short_name);
+
+const BILL = { companyUuid: 'HPH', type: 'bill', data: { ref_number: 'FR-1', date: '2026-02-01' } };
+
+/** The writes NeonPanel has seen. */
+const created = () =>
+  harness.sandbox.recorder.requests().filter(({ path }) => path.includes('/create/bill'));
+
+/** A granted scope as the clients of this version ask for it: they add `offline_access` by themselves. */
+const scope = (resource: string) => `offline_access ${resource}`;
+
+/** A fetch that keeps what went by: method, path and status. */
+function watchedFetch() {
+  const seen: string[] = [];
+  const watched: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    const method = init?.method ?? 'GET';
+    seen.push(`${method} ${new URL(String(input)).pathname} ${response.status}`);
+    return response;
+  };
+  return { fetch: watched, seen };
+}
+
+for (const kind of KINDS) {
+  for (const path of ['/mcp', '/']) {
+    const at = `${kind} on ${path}`;
+
+    test.serial(
+      `[F2] [F7] [F25] [F31] [F33] [A8] [A14] ${at}: connects, lists the 14 tools and calls one`,
+      async (t) => {
+        const app = createApp(url + path, { kind });
+        t.teardown(() => app.close());
+        const refusal = await t.throwsAsync(() => app.open());
+        t.true(isSignInNeeded(refusal), String(refusal));
+        const { searchParams } = app.provider.authorizationUrl!;
+        t.is(searchParams.get('resource'), url + path.replace(/\/$/, ''));
+        t.deepEqual(searchParams.get('scope')!.split(' ').slice(0, 2), [
+          'neonpanel.read',
+          'neonpanel.write',
+        ]);
+
+        const callback = await userSignsIn(harness, app);
+        t.is(callback.searchParams.get('iss'), url);
+        await app.open();
+        t.is(app.version(), VERSIONS[kind]);
+        const [tokens] = app.provider.saved;
+        t.is(tokens!.token_type, 'Bearer');
+        t.truthy(tokens!.refresh_token);
+
+        const tools = await app.tools();
+        t.deepEqual(tools.map(({ name }) => name).toSorted(), TOOLS);
+        for (const tool of tools) {
+          t.is(tool.inputSchema.type, 'object', tool.name);
+          t.is(tool.outputSchema?.type, 'object', tool.name);
+          t.deepEqual(Object.keys(tool.annotations!).toSorted(), HINTS, tool.name);
+        }
+        t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+        t.is(app.provider.saved.length, 1, 'one sign-in, no refresh');
+      },
+    );
+
+    test.serial(`[F29] [A10] ${at}: an expired access token is refreshed unnoticed`, async (t) => {
+      const watched = watchedFetch();
+      const app = await connectApp(harness, url + path, { kind, fetch: watched.fetch });
+      t.teardown(() => app.close());
+      await app.call('listCompanies');
+      // NeonPanel's own token ends after an hour, too: both are renewed behind one ordinary call.
+      for (const refreshes of [1, 2, 3]) {
+        clock.advance(EXPIRED_MS);
+        watched.seen.length = 0;
+        t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+        t.is(app.provider.saved.length, 1 + refreshes);
+        t.is(app.provider.authorizationUrl, undefined, 'the user is not bothered');
+        const token = watched.seen.filter((line) => line.includes('/oauth2/token'));
+        t.deepEqual(token, ['POST /oauth2/token 200']);
+        t.is(watched.seen[0], `POST ${path} 401`);
+        t.is(watched.seen.at(-1), `POST ${path} 200`);
+      }
+      const refreshTokens = app.provider.saved.map(({ refresh_token }) => refresh_token);
+      t.is(new Set(refreshTokens).size, 4, 'each refresh rotates');
+      const clients = watched.seen.filter((line) => line.includes('/oauth2/register'));
+      t.deepEqual(clients, [], 'and nobody registers again');
+    });
+
+    test.serial(
+      `[F24] [N23] ${at}: after a revocation the next call asks the user to sign in, and then works`,
+      async (t) => {
+        const app = await connectApp(harness, url + path, { kind });
+        t.teardown(() => app.close());
+        await app.call('listCompanies');
+        const { client } = app.provider;
+        const revoked = await postForm(`${url}/oauth2/revoke`, {
+          token: app.provider.tokens()!.refresh_token,
+          client_id: client!.client_id,
+        });
+        t.is(revoked.status, 200);
+        clock.advance(1_000);
+
+        const refusal = await t.throwsAsync(() => app.call('listCompanies'));
+        t.true(isSignInNeeded(refusal), String(refusal));
+        await userSignsIn(harness, app, { user: harness.sandbox.users[1]! });
+        t.deepEqual(names(await app.call('listCompanies')), ['QNC'], 'as whoever signed in now');
+        t.is(app.provider.client!.client_id, client!.client_id, 'still the same client');
+      },
+    );
+
+    test.serial(
+      `[T38] [D10] [F24] [N49] ${at}: when NeonPanel ends the session, the next call asks the user to sign in`,
+      async (t) => {
+        const app = await connectApp(harness, url + path, { kind });
+        t.teardown(() => app.close());
+        await app.call('listCompanies');
+        const { email } = harness.sandbox.users[0]!;
+        const ended = await fetch(`${harness.sandbox.url}/_sandbox/revoke-user`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ email }),
+        });
+        t.true(ended.ok);
+        // NeonPanel's refusal is noticed at the latest when its token has to be refreshed.
+        clock.advance(HOUR_MS - 10_000);
+
+        const refusal = await t.throwsAsync(() => app.call('listCompanies'));
+        t.true(isSignInNeeded(refusal), String(refusal));
+        await userSignsIn(harness, app);
+        t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+      },
+    );
+
+    test.serial(
+      `[F19] ${at}: an application started again uses what it kept, without asking anybody`,
+      async (t) => {
+        const watched = watchedFetch();
+        const first = await connectApp(harness, url + path, { kind });
+        await first.close();
+        const { provider } = first;
+        const again = await connectApp(harness, url + path, {
+          kind,
+          provider,
+          fetch: watched.fetch,
+        });
+        t.teardown(() => again.close());
+        t.deepEqual(names(await again.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+        t.deepEqual(
+          watched.seen.filter((line) => line.includes('/oauth2/')),
+          [],
+        );
+      },
+    );
+
+    if (kind !== 'v1 client') {
+      test.serial(
+        `[F10] ${at}: calls that find the token expired at the same time all come through`,
+        async (t) => {
+          const app = await connectApp(harness, url + path, { kind });
+          t.teardown(() => app.close());
+          clock.advance(EXPIRED_MS);
+          const results = await Promise.all(
+            Array.from({ length: 8 }, () => app.call('listCompanies')),
+          );
+          t.true(results.every((result) => names(result).length === 3));
+          t.true(app.provider.saved.length > 2, 'the client did refresh more than once');
+          t.is(app.provider.authorizationUrl, undefined, 'the user is not bothered');
+        },
+      );
+    }
+
+    if (kind === 'v1 client') {
+      test.serial(
+        `[T35] ${at}: cannot step up, but loses nothing by trying to write with a read grant`,
+        async (t) => {
+          const app = await connectApp(harness, url + path, { kind, write: false });
+          t.teardown(() => app.close());
+          const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
+          t.is((refusal as { code?: unknown }).code, 403);
+          t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+          t.deepEqual(created(), []);
+        },
+      );
+    } else {
+      test.serial(
+        `[R6] [T35] [D14] ${at}: steps up from a read grant to a write tool, once, and keeps reading`,
+        async (t) => {
+          const app = await connectApp(harness, url + path, { kind, write: false });
+          t.teardown(() => app.close());
+          t.is(app.provider.tokens()!.scope, scope('neonpanel.read'));
+          t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+
+          const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
+          t.true(isSignInNeeded(refusal), String(refusal));
+          t.deepEqual(created(), [], 'nothing reached NeonPanel');
+          const asked = app.provider.authorizationUrl!.searchParams.get('scope')!.split(' ');
+          t.true(asked.includes('neonpanel.read') && asked.includes('neonpanel.write'), `${asked}`);
+
+          await userSignsIn(harness, app, { write: true });
+          t.is(app.provider.tokens()!.scope, scope('neonpanel.read neonpanel.write'));
+          const result = await app.call('createDocuments', BILL);
+          t.is(result.structuredContent.status, 'done');
+          t.is(created().length, 1);
+          t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+          harness.sandbox.recorder.clear();
+        },
+      );
+
+      test.serial(
+        `[R6] [D14] ${at}: a user who still does not allow writing is not asked in a loop`,
+        async (t) => {
+          const app = await connectApp(harness, url + path, { kind, write: false });
+          t.teardown(() => app.close());
+          await t.throwsAsync(() => app.call('createDocuments', BILL));
+          await userSignsIn(harness, app, { write: false });
+          const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
+          t.true(isSignInNeeded(refusal), String(refusal));
+          t.deepEqual(created(), []);
+          t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+        },
+      );
+    }
+  }
+}
+
+test.serial('[A10] ACCESS_TOKEN_TTL_SECONDS decides how long a token lasts', async (t) => {
+  const brief = await startHarness({ env: { ACCESS_TOKEN_TTL_SECONDS: '2' } });
+  t.teardown(() => brief.close());
+  const app = await connectApp(brief, `${brief.url}/mcp`);
+  t.teardown(() => app.close());
+  t.is(app.provider.tokens()!.expires_in, 2);
+  await app.call('listCompanies');
+  t.is(app.provider.saved.length, 1);
+  // The tolerance for clocks is 15 s.
+  clock.advance(18_000);
+  await app.call('listCompanies');
+  t.is(app.provider.saved.length, 2);
+});
