@@ -56,6 +56,7 @@ export function createBoundedFetch(options: { timeoutMs: number; maxBytes: numbe
 }
 
 const plainHeaders = (headers: unknown): Record<string, string> => ({
-  'accept-encoding': 'identity',
   ...Object.fromEntries(new Headers(headers as HeadersInit | undefined)),
+  'accept-encoding': 'identity',
+  'user-agent': 'neonpanel-mcp',
 });

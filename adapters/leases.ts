@@ -25,7 +25,9 @@ export function createLeases(store: Store) {
     ): Promise<T> {
       const rounds = (3 * seconds * 1000) / POLL_MS;
       for (let round = 0; round < rounds; round++) {
-        const lease = await store.commit([{ key, expect: 'absent', put: 'held', lifetime: seconds }]);
+        const lease = await store.commit([
+          { key, expect: 'absent', put: 'held', lifetime: seconds },
+        ]);
         const done = await isDone();
         if (!lease) {
           if (done !== undefined) return done;

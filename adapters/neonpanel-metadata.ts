@@ -45,12 +45,9 @@ export function createNeonpanelMetadata(options: {
     if (!response.ok) {
       throw new NeonpanelError('unavailable', 'NeonPanel metadata was refused', { status });
     }
-    try {
-      const document = (await response.json()) as Record<string, unknown>;
-      return pickUrls(document);
-    } catch (cause) {
-      throw new NeonpanelError('unavailable', 'NeonPanel metadata is not JSON', { status, cause });
-    }
+    // A page instead of a document is how some servers say 404.
+    const document: unknown = await response.json().catch(() => ({}));
+    return pickUrls(Object(document) as Record<string, unknown>);
   }
 }
 

@@ -29,6 +29,8 @@ export interface NeonpanelOauthOptions {
 /** Used when NeonPanel tells neither `expires_in` nor `exp`. */
 const ASSUMED_LIFETIME_MS = 3_600_000;
 const CLOCK_TOLERANCE_SECONDS = 15;
+/** What NeonPanel calls itself, also behind a proxy. Whose keys are believed is decided by the configured URL alone. */
+const NEONPANEL_ISSUER = 'https://my.neonpanel.com';
 const API_PROOF_DEADLINE_MS = 10_000;
 
 export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelLogin {
@@ -134,7 +136,7 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       const { payload } = await jwtVerify(accessToken, keysOf(server), {
         algorithms: ['RS256'],
         requiredClaims: ['sub'],
-        issuer: [server.issuer, url],
+        issuer: [server.issuer, url, NEONPANEL_ISSUER],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(now()),
       });

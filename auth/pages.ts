@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
-import { requestId, requestLog } from '../http/context.ts';
+import { requestId } from '../http/context.ts';
 import { wantsPage } from '../http/errors.ts';
 import { pageHeaders } from '../http/headers.ts';
 import type { MessagePage, Views } from '../views/render.ts';
@@ -76,14 +76,12 @@ export async function renderAuthorizationError(
   out: { error: string; error_description?: string },
   error: unknown,
 ): Promise<void> {
-  const { error_detail: detail } = error as { error_detail?: string };
-  requestLog(ctx).info({ event: 'authorization.refused', error: out.error, detail });
   if (!wantsPage(ctx)) {
     ctx.body = { error: out.error, error_description: out.error_description };
     return;
   }
   const refusal = ctx.state.resuming
-    ? requestIsOver(detail ?? '')
+    ? requestIsOver((error as { error_detail?: string }).error_detail ?? '')
     : new Refusal(
         out.error,
         ctx.status,

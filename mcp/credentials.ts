@@ -46,6 +46,8 @@ interface Held {
   readonly credential: NeonpanelCredential;
   readonly version: string;
   readonly until: number;
+  /** Refreshed just now: as fresh as it gets, however short NeonPanel made its life. */
+  readonly renewed?: true;
 }
 
 export function createCredentials(options: {
@@ -66,8 +68,9 @@ export function createCredentials(options: {
     },
 
     async accessToken(caller) {
-      const { credential } = await held(caller);
-      if (credential.expiresAt - now() > REFRESH_AHEAD_MS) return credential.accessToken;
+      const { credential, renewed } = await held(caller);
+      const ahead = renewed ? 0 : REFRESH_AHEAD_MS;
+      if (credential.expiresAt - now() > ahead) return credential.accessToken;
       try {
         return (await refreshOnce(caller, credential)).credential.accessToken;
       } catch (error) {
@@ -129,6 +132,10 @@ export function createCredentials(options: {
       const current = await read(caller);
       return current.credential.accessToken === stale.accessToken ? undefined : current;
     };
+    const done = await isDone();
+    if (done) return done;
+    // Before the lease, which is long enough for the refresh itself and no more.
+    await login.prepare();
     const key = { tag: caller.grantId, kind: 'refresh-lease' };
     return leases.hold(key, LEASE_SECONDS, isDone, async () => refresh(caller));
   }
@@ -151,7 +158,7 @@ export function createCredentials(options: {
     }
     log.info({ ...line, outcome: 'success' });
     await vault.replace(grantId, accountId, renewed, version);
-    return read(caller);
+    return remember(grantId, { ...(await read(caller)), renewed: true });
   }
 }
 

@@ -109,6 +109,7 @@ export function createMcp(options: McpOptions): Middleware {
     });
     // The transport insists on both types; clients send less, and mean both.
     ctx.req.headers.accept = 'application/json, text/event-stream';
+    ctx.set('Cache-Control', 'no-store');
     ctx.respond = false;
     try {
       await handle(Object.assign(ctx.req, { auth: authInfo }), ctx.res, body);

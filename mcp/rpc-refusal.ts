@@ -15,7 +15,12 @@ export class RpcRefusal extends Refusal {
 /** Renders every refusal on the MCP endpoint; what is not a Refusal goes on to the error edge. */
 export function renderRpc(ctx: Context, refusal: Refusal): void {
   const { code, status, description, detail, retryAfterSeconds } = refusal;
-  requestLog(ctx)[status < 500 ? 'info' : 'error']({ event: 'refused', code, status, detail });
+  requestLog(ctx)[status < 500 ? 'info' : 'error']({
+    event: 'refused',
+    error: code,
+    status,
+    detail,
+  });
   ctx.status = status;
   ctx.set('Cache-Control', 'no-store');
   if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));

@@ -21,12 +21,14 @@ export function upstreamFor(options: {
 
   async function call(request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>) {
     try {
-      const accessToken = await credentials.accessToken(caller);
+      const accessToken = await credentials.accessToken(caller).catch(notRenewed);
       try {
         return await api.call({ ...request, accessToken, deadline, signal });
       } catch (error) {
         if (!(error instanceof NeonpanelError) || error.kind !== 'unauthorized') throw error;
-        const replaced = await credentials.replaceAccessToken(caller, accessToken);
+        const replaced = await credentials
+          .replaceAccessToken(caller, accessToken)
+          .catch(notRenewed);
         return await api.call({ ...request, accessToken: replaced, deadline, signal });
       }
     } catch (error) {
@@ -38,6 +40,18 @@ export function upstreamFor(options: {
     get: (path, query = {}) => call({ method: 'GET', path, query }),
     post: (path, body, query = {}) => call({ method: 'POST', path, query, body }),
   };
+}
+
+/** Unlike an answer that is missing, this one leaves no doubt about a write: it was not carried out. */
+function notRenewed(error: unknown): never {
+  if (!(error instanceof NeonpanelError)) throw error;
+  const { message, detail = message } = error;
+  throw new Refusal(
+    'temporarily_unavailable',
+    503,
+    'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.',
+    { detail, cause: error },
+  );
 }
 
 /** The connection ended while a tool was running; the next request gets a 401. */

@@ -11,8 +11,11 @@ const MAX_SEGMENT_LENGTH = 128;
  * @throws Refusal when a segment is not an identifier
  */
 export function pathOf(...segments: readonly (string | number)[]): string {
-  return segments.map((segment) => `/${encodeURIComponent(checked(String(segment)))}`).join('');
+  return segments.map((segment) => `/${encoded(checked(String(segment)))}`).join('');
 }
+
+/** A colon may stand in a path as it is (RFC 3986 §3.3), and does in the names of permissions. */
+const encoded = (segment: string): string => encodeURIComponent(segment).replaceAll('%3A', ':');
 
 function checked(segment: string): string {
   if (segment.length > MAX_SEGMENT_LENGTH || segment.includes('..') || !SEGMENT.test(segment)) {

@@ -158,7 +158,7 @@ export const fixtures: readonly Fixture[] = [
   {
     tool: 'listCompaniesWithPermission',
     args: { permission: 'view:quicksight_group.finance-new' },
-    sends: get('/permissions/view%3Aquicksight_group.finance-new/companies'),
+    sends: get('/permissions/view:quicksight_group.finance-new/companies'),
     answer: { filters: { company_uuids: [] }, companies: [HPH] },
   },
 ];
