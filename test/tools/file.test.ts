@@ -85,7 +85,7 @@ const refused = [
   'https://[ff02::1]/b.pdf',
 ];
 for (const link of refused) {
-  test(`[T18] [N51] a link like this is refused: ${JSON.stringify(link.slice(0, 80))}`, (t) => {
+  test(`[T18] [D17] [N51] a link like this is refused: ${JSON.stringify(link.slice(0, 80))}`, (t) => {
     t.false(isAcceptableLink(link));
   });
 }
@@ -101,7 +101,7 @@ const accepted = [
   'https://localhost.example.com/b.pdf',
 ];
 for (const link of accepted) {
-  test(`[T18] [N51] an acceptable link reaches NeonPanel byte for byte: ${link}`, async (t) => {
+  test(`[T18] [D17] [N51] an acceptable link reaches NeonPanel byte for byte: ${link}`, async (t) => {
     const { sent, context } = recordingUpstream();
     const args = { companyUuid: HPH.uuid, type: 'bill', file: { name: 'b.pdf', link } };
     await runTool(createDocumentsByPdf, args, context);
@@ -110,7 +110,7 @@ for (const link of accepted) {
 }
 
 test.serial(
-  '[T18] nothing is connected to and no name is looked up, whatever the link',
+  '[T18] [D17] nothing is connected to and no name is looked up, whatever the link',
   async (t) => {
     let connections = 0;
     let lookups = 0;
