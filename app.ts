@@ -93,7 +93,10 @@ export async function startApp(
     now,
   });
 
-  const keys = await loadKeySet({ store, secrets, now });
+  const keys = await loadKeySet({ store, secrets, now }).catch(async (error) => {
+    await store.close();
+    throw error;
+  });
   const accessTokens = createAccessTokenVerifier({ keys: () => keys, publicUrl, now });
   const views = createViews({
     brand: config.brand.name,

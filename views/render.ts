@@ -43,6 +43,7 @@ export function createViews(surroundings: Surroundings) {
     consent: (page: ConsentPage): string => draw('./consent', { title: 'Connect', ...page }),
     message: (page: MessagePage): string => draw('./message', page),
     home: (page: HomePage): string => draw('./home', { title: 'Connect', ...page }),
+    icon: readFileSync(`${import.meta.dirname}/icon.svg`, 'utf8'),
     stylesheet: readFileSync(`${import.meta.dirname}/style.css`, 'utf8'),
   };
 }
