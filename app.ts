@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs';
 import Koa from 'koa';
-import { createBoundedFetch } from './adapters/bounded-fetch.ts';
+import { createBoundedFetch } from './adapters/neonpanel/bounded-fetch.ts';
 import { createClients } from './adapters/clients.ts';
 import { createGrants } from './adapters/grants.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
-import { createNeonpanelApi } from './adapters/neonpanel-api.ts';
-import { createNeonpanelClient } from './adapters/neonpanel-client.ts';
-import { createNeonpanelMetadata } from './adapters/neonpanel-metadata.ts';
-import { createNeonpanelLogin } from './adapters/neonpanel-oauth.ts';
+import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
+import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
+import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
+import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
 import { createSecrets } from './adapters/secrets.ts';
-import { openSqliteStore } from './adapters/sqlite.ts';
+import { openSqliteStore } from './adapters/sqlite/sqlite.ts';
 import type { Store } from './adapters/store.ts';
 import { createVault } from './adapters/vault.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
-import { drawRefusal } from './auth/pages.ts';
+import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
 import type { Config } from './config.ts';
@@ -29,8 +29,9 @@ import { createAccessTokenVerifier } from './keys/access-token.ts';
 import { loadKeySet } from './keys/keystore.ts';
 import type { Log } from './log.ts';
 import { createCredentials } from './mcp/credentials.ts';
+import { exchangeOf } from './mcp/exchange.ts';
+import { resourceMetadata } from './mcp/metadata.ts';
 import { createMcp } from './mcp/router.ts';
-import { scopeOf } from './mcp/scope.ts';
 import { createServerFactory } from './mcp/server.ts';
 import { tools } from './mcp/tools/index.ts';
 import { upstreamFor } from './mcp/upstream.ts';
@@ -104,14 +105,25 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const provider = createProvider({ config, keys, store, grants, clients, secrets, now });
+  const errorPage = drawRefusal(views);
+  const renderError = authorizationErrorRenderer(errorPage);
+  const provider = createProvider({
+    config,
+    keys,
+    store,
+    grants,
+    clients,
+    secrets,
+    renderError,
+    now,
+  });
   const { refreshTokenTtlSeconds } = config;
   const authorizationServer = createAuthorizationServer({
     config,
     store,
     secrets,
     vault,
-    login,
+    neonpanel: login,
     views,
     now,
     keys: () => keys,
@@ -133,13 +145,9 @@ export async function startApp(
       tools,
       publicUrl,
       log,
-      contextFor(authInfo) {
-        const { caller, deadline, signal, log } = scopeOf(authInfo);
-        return {
-          neonpanel: upstreamFor({ api, credentials, caller: caller!, deadline, signal }),
-          log,
-        };
-      },
+      contextFor: (authInfo) => ({
+        neonpanel: upstreamFor({ api, credentials, exchange: exchangeOf(authInfo) }),
+      }),
     }),
   });
 
@@ -151,7 +159,7 @@ export async function startApp(
   });
   app.silent = true;
   app.use(requestContext(log));
-  app.use(errorEdge(drawRefusal(views)));
+  app.use(errorEdge(errorPage));
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
   app.use(pinOrigin({ publicUrl, loopback, trustedProxyHops }));
   // Our cookies are Secure on http://localhost too, where browsers take them.
@@ -160,6 +168,7 @@ export async function startApp(
     return next();
   });
   app.use(health({ version: VERSION, ready: () => store.ping() }));
+  app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
   app.use(site({ publicUrl, version: VERSION, views }));

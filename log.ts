@@ -3,18 +3,19 @@ import { pino, type Logger } from 'pino';
 /** A structured logger: `log.info({ event: 'token', outcome: 'success' })`. One line of JSON per event on stdout. */
 export type Log = Logger;
 
-/** Field names whose values never reach a log, at any depth we write (redacted by construction, not by memory). */
+/**
+ * Fields that never reach a log, at the top of a line or up to two levels below it, whoever forgets what they hold.
+ * Deeper objects, and values under other names, are the writer's responsibility: lines name their fields one by one.
+ */
 const SECRET_FIELDS = [
   'access_token',
   'refresh_token',
   'id_token',
   'client_secret',
   'client_assertion',
-  'code',
   'code_verifier',
   'authorization',
   'cookie',
-  'state',
   'password',
   'token',
 ];

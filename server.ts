@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { SealBroken } from './adapters/secrets.ts';
 import { startApp } from './app.ts';
 import { ConfigError, describeConfig, loadConfig, type Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
@@ -5,6 +7,7 @@ import { welcome } from './cli/welcome.ts';
 
 /** The command behind `npm start`. */
 async function main(): Promise<void> {
+  if (existsSync('.env')) process.loadEnvFile();
   const config = loadConfig(process.env);
   const log = createLog(config.logLevel);
   for (const warning of config.warnings) log.warn({ event: 'config', warning });
@@ -37,6 +40,9 @@ async function startSandbox({ sandbox, dataDir }: Config, log: Log) {
 /** One clear line (or one a mistake in the environment) instead of a stack. */
 function explain(error: NodeJS.ErrnoException & { port?: number }): string {
   if (error instanceof ConfigError) return error.message;
+  if (error instanceof SealBroken) {
+    return 'Could not start: MASTER_KEYS does not contain the key that this store was sealed with';
+  }
   const hint = error.code === 'EADDRINUSE' ? '; set PORT to one that is free' : '';
   return `Could not start: ${error.message}${hint}`;
 }

@@ -11,6 +11,7 @@ import type { Key, Lifetime, Store } from './store.ts';
  * - Interaction: one record per authorization request, under the id that becomes the grant's
  * - AuthorizationCode: one per interaction, written once, as a hash
  * - ReplayDetection: used assertion ids, inserted only if absent
+ * - the rest, listed by name below: never stored, never found
  *
  * Sessions are not kept at all: every authorization shows the consent page and goes through NeonPanel's login, so a
  * browser session here could only be confused with another user's. Access tokens are signed, refresh tokens are
@@ -46,8 +47,16 @@ export function createOidcModels(store: Store, clients: Clients) {
           },
           find: (id) => get(assertionKey(id)),
         });
-      default:
+      case 'AccessToken':
+      case 'ClientCredentials':
+      case 'Grant':
+      case 'InitialAccessToken':
+      case 'RefreshToken':
+      case 'RegistrationAccessToken':
+      case 'Session':
         return adapter({});
+      default:
+        throw new TypeError(`nothing is known about storing a ${model}`);
     }
   };
 
@@ -57,6 +66,7 @@ export function createOidcModels(store: Store, clients: Clients) {
     const record: CodeRecord = { hash: digest(code), payload: rest };
     const saved = await store.commit([
       { key: codeKey(grantId!), expect: 'absent', put: JSON.stringify(record), lifetime },
+      // Not to remove anything, but to write only while there is no grant yet.
       { key: grantKey(grantId!), expect: 'absent', remove: true },
     ]);
     if (saved) return;

@@ -1,4 +1,4 @@
-import type { NeonpanelCredential } from './neonpanel.ts';
+import type { NeonpanelCredential } from './neonpanel/neonpanel.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import type { Entry, Lifetime, Store, Write } from './store.ts';
 import { credentialKey } from './grants.ts';

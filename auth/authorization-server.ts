@@ -4,13 +4,12 @@ import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '..
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
 import type { KeySet } from '../keys/keystore.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
-import { runEngine } from './engine.ts';
+import { runEngine } from './run-provider.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
 import { authorizationServerMetadata } from './metadata.ts';
-import { drawRefusal } from './pages.ts';
 import { PATHS } from './paths.ts';
 import { acceptRegistration } from './registration.ts';
-import { introspect, revoke, type TokenSettlement } from './revocation.ts';
+import { introspect, revoke, type TokenLookup } from './revocation.ts';
 
 /**
  * The authorization server: our own pages and documents, and in front of the engine the shims that let real clients
@@ -21,7 +20,7 @@ import { introspect, revoke, type TokenSettlement } from './revocation.ts';
  */
 export interface AuthorizationServerOptions extends InteractionOptions {
   readonly keys: () => KeySet;
-  readonly tokens: TokenSettlement;
+  readonly tokens: TokenLookup;
 }
 
 interface Route {
@@ -36,7 +35,6 @@ const METADATA_SUFFIXES = ['', '/mcp', '/sse'];
 export function createAuthorizationServer(options: AuthorizationServerOptions): Middleware {
   const { config, provider, tokens } = options;
   const interactions = createInteractions(options);
-  const drawn = drawRefusal(options.views);
   const registrationOpen = config.registration.mode !== 'closed';
   const metadata = authorizationServerMetadata(config.publicUrl, { registrationOpen });
   const engine = (ctx: Context) => runEngine(provider(), ctx);
@@ -73,7 +71,6 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   return async function authorizationServer(ctx, next) {
     const route = routes[ctx.path] ?? interactionRoute(ctx.path);
     if (!route) return next();
-    ctx.state.drawRefusal = drawn;
     if (route.kind !== 'page') {
       ctx.state.programsOnly = true;
       allowAnyOrigin(ctx);
@@ -87,7 +84,7 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   function interactionRoute(path: string): Route | undefined {
     const [, where, uid] = /^(\/interaction|\/oauth2\/authorize)\/([\w-]{16,64})$/.exec(path) ?? [];
     if (uid === undefined) return undefined;
-    if (where === PATHS.authorize) return page({ GET: resume });
+    if (where === PATHS.authorize) return page({ GET: engine });
     return page({
       GET: (ctx) => interactions.showConsent(ctx, uid),
       POST: (ctx) => interactions.decide(ctx, uid),
@@ -101,12 +98,6 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       throw new Refusal('invalid_request', 400, description);
     }
     ctx.querystring = normaliseAuthorizationRequest(ctx.querystring, config.publicUrl);
-    await engine(ctx);
-  }
-
-  /** The browser comes back from our pages, and the engine answers the client. */
-  async function resume(ctx: Context): Promise<void> {
-    ctx.state.resuming = true;
     await engine(ctx);
   }
 

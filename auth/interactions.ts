@@ -1,10 +1,6 @@
 import type { Context } from 'koa';
 import type { Interaction, Provider } from 'oidc-provider';
-import {
-  type NeonpanelCredential,
-  NeonpanelError,
-  type NeonpanelLogin,
-} from '../adapters/neonpanel.ts';
+import type { NeonpanelCredential, NeonpanelLogin } from '../adapters/neonpanel/neonpanel.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import type { Store } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
@@ -14,13 +10,25 @@ import { requestLog } from '../http/context.ts';
 import { pageHeaders } from '../http/headers.ts';
 import { WRITE } from '../resource.ts';
 import type { Views } from '../views/render.ts';
+import { approvalOf } from './approval.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
-import { checkConsentSubmission, consentCode, approval } from './consent.ts';
-import { createLogins } from './login.ts';
-import { PageRefusal, requestIsOver } from './pages.ts';
-import { PATHS } from './paths.ts';
+import { checkConsentSubmission, consentCode } from './csrf.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
+import { createLoginTransactions } from './login-transaction.ts';
+import { choiceIsMissing, requestIsOver, signInFailed } from './page-refusals.ts';
+import { PATHS } from './paths.ts';
 import { redirectTarget } from './redirect-uri.ts';
+
+export interface InteractionOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly secrets: Secrets;
+  readonly vault: Vault;
+  readonly neonpanel: NeonpanelLogin;
+  readonly views: Views;
+  readonly provider: () => Provider;
+  readonly now: () => number;
+}
 
 /**
  * The part of an authorization that people see:
@@ -31,20 +39,9 @@ import { redirectTarget } from './redirect-uri.ts';
  * Consent comes before NeonPanel, on every request: otherwise a client registered by anyone could ride a browser that
  * is signed in there (the confused deputy). The callback accepts only the browser that approved.
  */
-export interface InteractionOptions {
-  readonly config: Config;
-  readonly store: Store;
-  readonly secrets: Secrets;
-  readonly vault: Vault;
-  readonly login: NeonpanelLogin;
-  readonly views: Views;
-  readonly provider: () => Provider;
-  readonly now: () => number;
-}
-
 export function createInteractions(options: InteractionOptions) {
-  const { config, store, secrets, vault, login, views, now } = options;
-  const logins = createLogins({ store, secrets });
+  const { config, store, secrets, vault, neonpanel, views, now } = options;
+  const transactions = createLoginTransactions({ store, secrets });
   return { showConsent, decide, callback };
 
   async function showConsent(ctx: Context, uid: string): Promise<void> {
@@ -76,38 +73,25 @@ export function createInteractions(options: InteractionOptions) {
     switch (form.get('decision')) {
       case 'approve': {
         const requested = String(interaction.params.scope);
-        const transaction = await logins.begin(uid, approval(requested, form.getAll('scope')));
-        const destination = await login.begin(transaction).catch((error) => {
-          throw neonpanelUnavailable(error, uid);
-        });
+        const approved = approvalOf(requested, form.getAll('scope'));
+        const transaction = await transactions.begin(uid, approved);
+        const destination = await neonpanel.begin(transaction).catch(signInFailed(uid));
         setBinding(ctx, uid, transaction.nonce, now());
-        requestLog(ctx).info({
-          event: 'consent',
-          decision: 'approve',
-          client_id: interaction.params.client_id,
-        });
+        logDecision(ctx, interaction, 'approve');
         return redirect(ctx, destination.href);
       }
       case 'deny':
-        requestLog(ctx).info({
-          event: 'consent',
-          decision: 'deny',
-          client_id: interaction.params.client_id,
-        });
+        logDecision(ctx, interaction, 'deny');
         return finish(ctx, interaction, denied('the user declined'));
       default:
-        throw new PageRefusal(
-          { title: 'Please choose', text: 'Go back and choose to continue or to cancel.' },
-          400,
-          { detail: 'decision is neither approve nor deny' },
-        );
+        throw choiceIsMissing(uid);
     }
   }
 
   async function callback(ctx: Context): Promise<void> {
     const parameters = new URLSearchParams(ctx.querystring);
     const state = parameters.get('state') ?? '';
-    const claimed = await logins.claim(state, (uid) => readBinding(ctx, uid));
+    const claimed = await transactions.claim(state, (uid) => readBinding(ctx, uid));
     // A stale state leaves the cookie alone: another tab may be about to finish with it.
     if (!claimed) throw requestIsOver('no login transaction for this state and browser');
     clearBinding(ctx, claimed.uid);
@@ -118,12 +102,10 @@ export function createInteractions(options: InteractionOptions) {
       return finish(ctx, interaction, denied('sign-in at NeonPanel was cancelled'));
     }
     const { codeVerifier } = claimed;
-    const { subject, credential } = await login
+    const { subject, credential } = await neonpanel
       .complete({ parameters, state, codeVerifier })
-      .catch((error) => {
-        throw signInFailed(error, claimed.uid);
-      });
-    await keep(claimed.uid, subject, credential);
+      .catch(signInFailed(claimed.uid));
+    await storeCredential(claimed.uid, subject, credential);
     requestLog(ctx).info({ event: 'login', client_id: interaction.params.client_id, sub: subject });
     return finish(ctx, interaction, {
       login: { accountId: subject, remember: false },
@@ -133,7 +115,7 @@ export function createInteractions(options: InteractionOptions) {
   }
 
   /** Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself. */
-  async function keep(
+  async function storeCredential(
     uid: string,
     subject: string,
     credential: NeonpanelCredential,
@@ -162,6 +144,11 @@ export function createInteractions(options: InteractionOptions) {
   }
 }
 
+function logDecision(ctx: Context, interaction: Interaction, decision: string): void {
+  const { client_id } = interaction.params;
+  requestLog(ctx).info({ event: 'consent', decision, client_id });
+}
+
 const denied = (error_description: string) => ({ error: 'access_denied', error_description });
 
 /** 303: the browser must not send the form, or a code, on to where it is sent. */
@@ -171,37 +158,3 @@ function redirect(ctx: Context, to: string): void {
   ctx.redirect(to);
   ctx.body = '';
 }
-
-function signInFailed(error: unknown, uid: string): Error {
-  if (!(error instanceof NeonpanelError)) return error as Error;
-  if (error.kind === 'unavailable' || error.kind === 'rate_limited')
-    return neonpanelUnavailable(error, uid);
-  return new PageRefusal(
-    {
-      title: 'NeonPanel did not sign you in',
-      text: 'NeonPanel refused this sign-in. You can try again, perhaps with another account.',
-      action: tryAgain(uid),
-    },
-    400,
-    { code: 'access_denied', detail: `${error.message} ${error.detail ?? ''}`, cause: error },
-  );
-}
-
-function neonpanelUnavailable(error: unknown, uid: string): Error {
-  if (!(error instanceof NeonpanelError)) return error as Error;
-  return new PageRefusal(
-    {
-      title: 'NeonPanel can’t be reached right now',
-      text: 'Your request is kept for a few minutes. Try again in a moment.',
-      action: tryAgain(uid),
-    },
-    502,
-    {
-      code: 'temporarily_unavailable',
-      detail: `${error.message} ${error.detail ?? ''}`,
-      cause: error,
-    },
-  );
-}
-
-const tryAgain = (uid: string) => ({ href: `${PATHS.interaction}/${uid}`, label: 'Try again' });

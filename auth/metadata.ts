@@ -1,5 +1,6 @@
 import { OIDC_SCOPES, RESOURCE_SCOPES } from '../resource.ts';
 import { PATHS } from './paths.ts';
+import { ASSERTION_ALGORITHMS, AUTH_METHODS, GRANT_TYPES } from './supported.ts';
 
 /**
  * The authorization server's metadata (RFC 8414; the same document serves OpenID Connect Discovery). Written out here
@@ -11,9 +12,6 @@ export function authorizationServerMetadata(
   publicUrl: string,
   options: { registrationOpen: boolean },
 ) {
-  const secretMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
-  const methods = ['none', ...secretMethods];
-  const assertionAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'];
   return {
     issuer: publicUrl,
     authorization_endpoint: publicUrl + PATHS.authorize,
@@ -25,14 +23,14 @@ export function authorizationServerMetadata(
     scopes_supported: [...OIDC_SCOPES, ...RESOURCE_SCOPES],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: GRANT_TYPES,
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: methods,
-    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
-    revocation_endpoint_auth_methods_supported: methods,
-    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
-    introspection_endpoint_auth_methods_supported: secretMethods,
-    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS.filter((m) => m !== 'none'),
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
     // Required by OpenID Connect Discovery §3.
     subject_types_supported: ['public'],

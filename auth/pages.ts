@@ -1,13 +1,15 @@
 import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import { requestId } from '../http/context.ts';
-import { wantsPage } from '../http/errors.ts';
+import { type ErrorPage, wantsPage } from '../http/errors.ts';
 import { pageHeaders } from '../http/headers.ts';
 import type { MessagePage, Views } from '../views/render.ts';
+import { PageRefusal, requestIsOver } from './page-refusals.ts';
+import { PATHS } from './paths.ts';
 
 /** A refusal as a page: what happened, what to do now, and the code to give to support. */
-export function drawRefusal(views: Views) {
-  return (ctx: Context, refusal: Refusal): void => {
+export function drawRefusal(views: Views): ErrorPage {
+  return (ctx, refusal) => {
     pageHeaders(ctx);
     ctx.type = 'html';
     ctx.body = views.message({
@@ -17,31 +19,6 @@ export function drawRefusal(views: Views) {
     });
   };
 }
-
-/** A refusal that knows how to put itself to a person. */
-export class PageRefusal extends Refusal {
-  readonly page: MessagePage;
-
-  constructor(
-    page: MessagePage,
-    status: number,
-    more: { code?: string; detail?: string; cause?: unknown } = {},
-  ) {
-    super(more.code ?? 'invalid_request', status, `${page.title}. ${page.text}`, more);
-    this.page = page;
-  }
-}
-
-/** The request, or the person's way through it, is over: expired, finished, or started in another browser. */
-export const requestIsOver = (detail: string) =>
-  new PageRefusal(
-    {
-      title: 'This sign-in can no longer be completed',
-      text: 'It has expired, was completed already, or was started in another browser. Go back to your app and connect again.',
-    },
-    400,
-    { detail },
-  );
 
 const PAGES: Record<string, MessagePage> = {
   invalid_client: {
@@ -68,26 +45,26 @@ const FALLBACK = (refusal: Refusal): MessagePage => ({
 });
 
 /**
- * The engine's errors that must not be redirected (unknown client, unregistered redirect URI, expired request) and
- * those of its endpoints when a browser asks. JSON or a page, by Accept.
+ * Answers what the engine must not redirect: an unknown client, an unregistered redirect URI, a request that is over.
+ * JSON or a page, by Accept.
  */
-export async function renderAuthorizationError(
-  ctx: Context,
-  out: { error: string; error_description?: string },
-  error: unknown,
-): Promise<void> {
-  if (!wantsPage(ctx)) {
-    ctx.body = { error: out.error, error_description: out.error_description };
-    return;
-  }
-  const refusal = ctx.state.resuming
-    ? requestIsOver((error as { error_detail?: string }).error_detail ?? '')
-    : new Refusal(
-        out.error,
-        ctx.status,
-        sentence(out.error_description ?? 'The request is not valid'),
-      );
-  (ctx.state.drawRefusal as ReturnType<typeof drawRefusal>)(ctx, refusal);
+export function authorizationErrorRenderer(draw: ErrorPage) {
+  return async function renderAuthorizationError(
+    ctx: Context,
+    out: { error: string; error_description?: string },
+    error: unknown,
+  ): Promise<void> {
+    if (!wantsPage(ctx)) {
+      ctx.body = { error: out.error, error_description: out.error_description };
+      return;
+    }
+    const description = sentence(out.error_description ?? 'The request is not valid');
+    const isResuming = ctx.path.startsWith(`${PATHS.authorize}/`);
+    const refusal = isResuming
+      ? requestIsOver((error as { error_detail?: string }).error_detail ?? description)
+      : new Refusal(out.error, ctx.status, description);
+    draw(ctx, refusal);
+  };
 }
 
 const sentence = (text: string) =>

@@ -15,22 +15,22 @@ import { logEvents } from './events.ts';
 import { refreshToken } from './grants/refresh-token.ts';
 import { resourceServer } from './issue.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
-import type { Approval } from './login.ts';
+import type { Approval } from './approval.ts';
 import { PATHS } from './paths.ts';
-import { renderAuthorizationError } from './pages.ts';
+import { ASSERTION_ALGORITHMS, AUTH_METHODS } from './supported.ts';
 
 export interface ProviderOptions extends GrantHandlerOptions {
   readonly keys: KeySet;
+  /** Answers requests that must not be redirected. */
+  readonly renderError: NonNullable<Configuration['renderError']>;
 }
 
 /**
  * The engine: node-oidc-provider with our choices. The only file that names its options. It checks authorization
  * requests, authenticates clients and signs; what a code or a refresh token is worth is decided by our grant handlers.
- *
- * Built once per key set: a rotation builds another and swaps it in.
  */
 export function createProvider(options: ProviderOptions): Provider {
-  const { config, keys, store, clients, secrets } = options;
+  const { config, keys, store, clients, secrets, renderError } = options;
   const provider = new Provider(config.publicUrl, {
     adapter: createOidcModels(store, clients),
     jwks: { keys: keys.signing } as Configuration['jwks'],
@@ -46,7 +46,7 @@ export function createProvider(options: ProviderOptions): Provider {
       registration: PATHS.register,
       revocation: PATHS.revoke,
       introspection: PATHS.introspect,
-      jwks: '/.well-known/jwks.json',
+      jwks: PATHS.jwks,
       // Registered by the engine whether wanted or not; out of the way, and refused by our route table.
       end_session: '/oauth2/session/end',
     },
@@ -80,9 +80,9 @@ export function createProvider(options: ProviderOptions): Provider {
     responseTypes: ['code'],
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [...AUTH_METHODS],
     enabledJWA: {
-      clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      clientAuthSigningAlgValues: [...ASSERTION_ALGORITHMS],
       idTokenSigningAlgValues: ['RS256'],
     },
     clientBasedCORS: () => true,
@@ -104,7 +104,7 @@ export function createProvider(options: ProviderOptions): Provider {
       RefreshToken: config.refreshTokenTtlSeconds,
       Session: INTERACTION_TTL_SECONDS,
     },
-    renderError: renderAuthorizationError,
+    renderError,
   } satisfies Configuration);
 
   // A code names its grant, so that it is found, claimed and answered for under one key.

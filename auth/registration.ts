@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import { redirectUriProblem } from './redirect-uri.ts';
+import { AUTH_METHODS, GRANT_TYPES } from './supported.ts';
 
 /**
  * Dynamic client registration (RFC 7591): turns what real clients send into the metadata we keep. Clients send nulls,
@@ -10,11 +11,8 @@ export interface RegistrationPolicy {
   readonly redirectSchemes: readonly string[];
 }
 
-export const MAX_REDIRECT_URIS = 10;
-export const MAX_CLIENT_NAME = 100;
-
-const GRANT_TYPES = ['authorization_code', 'refresh_token'];
-const AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+const MAX_REDIRECT_URIS = 10;
+const MAX_CLIENT_NAME = 100;
 
 /**
  * @param body the parsed JSON body of POST /oauth2/register
@@ -68,7 +66,8 @@ const invalidRedirectUri = (problem: string) =>
 function acceptAuthMethod(value: unknown): string {
   // RFC 7591 §2: the default is client_secret_basic. It is always made explicit, so the answer is consistent.
   if (value === undefined || value === null || value === '') return 'client_secret_basic';
-  if (AUTH_METHODS.includes(value as string)) return value as string;
+  const known = AUTH_METHODS.find((method) => method === value);
+  if (known) return known;
   throw new errors.InvalidClientMetadata(
     `token_endpoint_auth_method must be one of ${AUTH_METHODS.join(', ')}`,
   );
@@ -77,8 +76,7 @@ function acceptAuthMethod(value: unknown): string {
 /** Keeps what we have; a client that asks for none of it gets both, which is what it needs to work. */
 function acceptGrantTypes(value: unknown): string[] {
   const known = Array.isArray(value) ? GRANT_TYPES.filter((type) => value.includes(type)) : [];
-  if (known.length === 0) return GRANT_TYPES;
-  return known.includes('authorization_code') ? known : GRANT_TYPES;
+  return known.includes('authorization_code') ? known : [...GRANT_TYPES];
 }
 
 function acceptJwks(value: unknown): unknown {

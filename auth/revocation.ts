@@ -10,9 +10,10 @@ import { readRefreshToken } from './refresh-token.ts';
 /**
  * Revocation (RFC 7009) and introspection (RFC 7662) of our tokens. The engine authenticates the client and speaks the
  * protocol, but knows neither our signed access tokens nor our computed refresh tokens: it is given a token that it
- * can't find, and what the real one stands for is settled here.
+ * can't find, and what the real one stands for is looked up here.
  */
-export interface TokenSettlement {
+
+export interface TokenLookup {
   readonly grants: Grants;
   readonly secrets: Secrets;
   readonly accessTokens: AccessTokenVerifier;
@@ -22,17 +23,15 @@ export interface TokenSettlement {
 
 type Engine = (ctx: Context) => Promise<void>;
 
+/** What the engine is given instead of the real token: nobody's, and not shaped like a JWT, which it would refuse. */
+const NOBODYS_TOKEN = 'looked-up-elsewhere';
+
 /** POST /oauth2/revoke: any token of a grant ends the whole grant. */
-export async function revoke(
-  ctx: Context,
-  engine: Engine,
-  options: TokenSettlement,
-): Promise<void> {
+export async function revoke(ctx: Context, engine: Engine, options: TokenLookup): Promise<void> {
   const asked = await throughEngine(ctx, engine);
-  if (!asked) return;
-  const found = await resolve(options, asked.token);
+  const found = asked && (await lookUp(options, asked.token));
   // Another client's token, or none of ours: the answer is the same 200 (RFC 7009 §2.2).
-  if (found?.clientId !== asked.client.clientId) return;
+  if (!found || found.clientId !== asked.client.clientId) return;
   await options.grants.revoke(found.grantId);
   requestLog(ctx).info({ event: 'revocation', client_id: found.clientId, grant: found.grantId });
 }
@@ -41,32 +40,33 @@ export async function revoke(
 export async function introspect(
   ctx: Context,
   engine: Engine,
-  options: TokenSettlement,
+  options: TokenLookup,
 ): Promise<void> {
   const asked = await throughEngine(ctx, engine);
   if (!asked) return;
-  const found = await resolve(options, asked.token);
-  const entitled =
-    asked.client.clientAuthMethod !== 'none' && found?.clientId === asked.client.clientId;
-  const live = entitled && (await options.grants.find(found.grantId));
-  ctx.body = live ? { active: true, ...found.introspection } : { active: false };
+  const { client, token } = asked;
+  const found = await lookUp(options, token);
+  const isEntitled = client.clientAuthMethod !== 'none' && found?.clientId === client.clientId;
+  const isActive =
+    isEntitled && found.isCurrent && (await options.grants.find(found.grantId)) !== undefined;
+  ctx.body = isActive ? { active: true, ...found.introspection } : { active: false };
 }
 
-interface ResolvedToken {
+interface KnownToken {
   readonly clientId: string;
   readonly grantId: string;
+  /** False for an older generation of a refresh token: it may still end the family, but it is not active. */
+  readonly isCurrent: boolean;
+  /** RFC 7662 §2.2, without `active`. */
   readonly introspection: Record<string, unknown>;
 }
 
-async function resolve(
-  options: TokenSettlement,
-  token: string,
-): Promise<ResolvedToken | undefined> {
+async function lookUp(options: TokenLookup, token: string): Promise<KnownToken | undefined> {
   const claims = options.accessTokens.verify(token);
   if (claims) {
     const { grant_id: grantId, client_id: clientId, ...rest } = claims;
     const introspection = { ...rest, client_id: clientId, token_type: 'Bearer' };
-    return { clientId, grantId, introspection };
+    return { clientId, grantId, isCurrent: true, introspection };
   }
   const refresh = readRefreshToken(options.secrets, token);
   const stored = refresh && (await options.grants.find(refresh.grantId));
@@ -79,13 +79,8 @@ async function resolve(
     scope,
     exp: Math.floor(rotatedAt / 1000) + options.refreshTokenTtlSeconds,
   };
-  // An older generation is known, and may still end the family, but it is not an active token.
-  const active = generation === refresh.generation;
-  return {
-    clientId,
-    grantId: refresh.grantId,
-    introspection: active ? introspection : { active: false },
-  };
+  const isCurrent = generation === refresh.generation;
+  return { clientId, grantId: refresh.grantId, isCurrent, introspection };
 }
 
 /**
@@ -93,11 +88,14 @@ async function resolve(
  * @returns the authenticated client and the real token, or undefined if the engine refused the request
  */
 async function throughEngine(ctx: Context, engine: Engine) {
-  if (!ctx.is('application/x-www-form-urlencoded')) return void (await engine(ctx));
+  if (!ctx.is('application/x-www-form-urlencoded')) {
+    await engine(ctx);
+    return undefined;
+  }
   const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
   const tokens = form.getAll('token');
   // Missing or repeated: the engine says so.
-  if (tokens.length === 1 && tokens[0] !== '') form.set('token', 'settled-elsewhere');
+  if (tokens.length === 1 && tokens[0] !== '') form.set('token', NOBODYS_TOKEN);
   replayBody(ctx, form.toString());
   await engine(ctx);
   const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;

@@ -25,7 +25,8 @@ ${
     VS Code         code --add-mcp '{"name":"neonpanel","type":"http","url":"${mcp}"}'
     MCP Inspector   npx @modelcontextprotocol/inspector   then Streamable HTTP, ${mcp}
     ChatGPT, Claude on the web: need a public https address. Run a tunnel to this port and start with
-                    PUBLIC_URL=https://<tunnel> ALLOW_SANDBOX=true MASTER_KEYS=<key> SQLITE_PATH=.data/neonpanel-mcp.db
+                    PUBLIC_URL=https://<tunnel> ALLOW_SANDBOX=true SQLITE_PATH=.data/neonpanel-mcp.db \\
+                      MASTER_KEYS=$(cat .data/master.key) npm start
                     then add https://<tunnel>/mcp as a connector.
 
 `;

@@ -16,7 +16,7 @@ export function errorEdge(page: ErrorPage): Middleware {
       if (ctx.status === 404 && ctx.body == null && ctx.respond !== false) throw notFound();
     } catch (error) {
       const refusal = asRefusal(error);
-      logRefusal(ctx, refusal, error);
+      logRefusal(ctx, refusal);
       if (ctx.headerSent || ctx.respond === false) return void ctx.res.destroy();
       render(ctx, refusal, page);
     }
@@ -45,16 +45,12 @@ function addRequestId(ctx: Context): void {
   ctx.body = { ...body, request_id: requestId(ctx) };
 }
 
-function logRefusal(ctx: Context, refusal: Refusal, error: unknown): void {
-  const line = {
-    event: 'refused',
-    // Not `code`: fields of that name hold authorization codes and are redacted.
-    error: refusal.code,
-    status: refusal.status,
-    detail: refusal.detail,
-  };
-  if (refusal.status < 500) requestLog(ctx).info(line);
-  else requestLog(ctx).error({ ...line, err: refusal.cause ?? error });
+/** One line with the distinct cause of a refusal; what failed on our side comes with its stack. */
+export function logRefusal(ctx: Context, refusal: Refusal): void {
+  const { code: error, status, detail } = refusal;
+  const line = { event: 'refused', error, status, detail };
+  if (status < 500) requestLog(ctx).info(line);
+  else requestLog(ctx).error({ ...line, err: refusal.cause ?? refusal });
 }
 
 interface ExposedError {

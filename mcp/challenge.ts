@@ -1,44 +1,31 @@
 import { RESOURCE_SCOPES } from '../resource.ts';
 
-/**
- * What an unauthenticated or under-authorized request is told (RFC 6750 §3, RFC 9728 §5.1): where the metadata is and
- * which scopes to ask for. All of them, because older clients ask once and can't step up later.
- */
-export interface Challenge {
-  readonly error?: 'invalid_token' | 'insufficient_scope';
-  readonly description?: string;
-}
-
-/** Paths with protected-resource metadata of their own: what a client was given must equal the `resource` it reads. */
+/** Addresses that a client may have been given; each has protected-resource metadata of its own. */
 export const RESOURCE_PATHS = ['', '/mcp', '/sse'] as const;
 export type ResourcePath = (typeof RESOURCE_PATHS)[number];
 
+/** RFC 9728 §3.1; the resource's path comes behind it. */
 export const METADATA_PATH = '/.well-known/oauth-protected-resource';
 
-/** The WWW-Authenticate header. @param path the resource the request was for */
-export function challengeHeader(
-  publicUrl: string,
-  path: ResourcePath,
-  challenge: Challenge,
-): string {
+export interface Challenge {
+  readonly error?: 'invalid_token' | 'insufficient_scope';
+  readonly description?: string;
+  /** Default: all. Older clients ask once for what the challenge names, and can't step up later. */
+  readonly scopes?: readonly string[];
+}
+
+/**
+ * The WWW-Authenticate value of a request that has to sign in, or to ask for more (RFC 6750 §3, RFC 9728 §5.1): where
+ * the metadata is and which scopes to ask for.
+ */
+export function challengeHeader(resourceMetadataUrl: string, challenge: Challenge): string {
   const parameters = {
     ...(challenge.error && { error: challenge.error }),
     ...(challenge.description && { error_description: challenge.description }),
-    scope: RESOURCE_SCOPES.join(' '),
-    resource_metadata: `${publicUrl}${METADATA_PATH}${path}`,
+    scope: (challenge.scopes ?? RESOURCE_SCOPES).join(' '),
+    resource_metadata: resourceMetadataUrl,
   };
   return `Bearer ${Object.entries(parameters)
     .map(([name, value]) => `${name}="${value}"`)
     .join(', ')}`;
-}
-
-/** Protected-resource metadata (RFC 9728 §2), one document for each address a client may have been given. */
-export function protectedResourceMetadata(publicUrl: string, path: ResourcePath) {
-  return {
-    resource: `${publicUrl}${path}`,
-    authorization_servers: [publicUrl],
-    scopes_supported: [...RESOURCE_SCOPES],
-    bearer_methods_supported: ['header'],
-    resource_name: 'NeonPanel',
-  };
 }

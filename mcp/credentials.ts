@@ -3,7 +3,7 @@ import {
   type NeonpanelCredential,
   NeonpanelError,
   type NeonpanelLogin,
-} from '../adapters/neonpanel.ts';
+} from '../adapters/neonpanel/neonpanel.ts';
 import type { Leases } from '../adapters/leases.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Log } from '../log.ts';

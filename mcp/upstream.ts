@@ -1,25 +1,37 @@
-import { type ApiRequest, type NeonpanelApi, NeonpanelError } from '../adapters/neonpanel.ts';
+import {
+  type ApiRequest,
+  type NeonpanelApi,
+  NeonpanelError,
+} from '../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../errors.ts';
 import type { Caller } from './caller.ts';
 import { type Credentials, GrantEnded } from './credentials.ts';
+import type { Exchange } from './exchange.ts';
 import type { Upstream } from './tools/tool.ts';
 
 /**
  * NeonPanel as one caller sees it. Every call uses that caller's own credential; if NeonPanel no longer takes it, it is
  * replaced once and the call repeated (it was refused, so nothing was done), writes included.
  *
- * @param options.deadline epoch milliseconds by which everything about this request ends
+ * @throws TypeError for an anonymous exchange: tools are never called without a caller
  */
 export function upstreamFor(options: {
   api: NeonpanelApi;
   credentials: Credentials;
-  caller: Caller;
-  deadline: number;
-  signal: AbortSignal;
+  exchange: Exchange;
 }): Upstream {
-  const { api, credentials, caller, deadline, signal } = options;
+  const { api, credentials } = options;
+  const { caller, deadline, signal } = options.exchange;
+  if (!caller) throw new TypeError('nobody is calling');
+  return {
+    get: (path, query = {}) => call(caller, { method: 'GET', path, query }),
+    post: (path, body, query = {}) => call(caller, { method: 'POST', path, query, body }),
+  };
 
-  async function call(request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>) {
+  async function call(
+    caller: Caller,
+    request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>,
+  ) {
     try {
       const accessToken = await credentials.accessToken(caller).catch(notRenewed);
       try {
@@ -35,11 +47,6 @@ export function upstreamFor(options: {
       throw error instanceof GrantEnded ? new SignInAgain(error) : error;
     }
   }
-
-  return {
-    get: (path, query = {}) => call({ method: 'GET', path, query }),
-    post: (path, body, query = {}) => call({ method: 'POST', path, query, body }),
-  };
 }
 
 /** Unlike an answer that is missing, this one leaves no doubt about a write: it was not carried out. */

@@ -11,8 +11,8 @@ const FILE = new URL('../.env.example', import.meta.url);
 export function envExample(): string {
   const intro = [
     '# Every variable of this server. All are optional on a developer machine; a line that is empty or missing means',
-    '# the default. Copy to .env and remove the # in front of what you set. `npm run admin -- config check` tells what',
-    '# is wrong, all at once.',
+    '# the default. Copy to .env, which `npm start` reads, and remove the # in front of what you set. If something is',
+    '# wrong, the server says so at start, all at once.',
   ];
   const entries = VARIABLES.flatMap((name) => {
     const { about, fallback } = aboutVariable(name);

@@ -11,7 +11,7 @@ import { loadMasterKeys } from '../adapters/master-keys.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { createAccessTokenVerifier } from '../keys/access-token.ts';
 import { loadKeySet } from '../keys/keystore.ts';
-import { openSqliteStore } from '../adapters/sqlite.ts';
+import { openSqliteStore } from '../adapters/sqlite/sqlite.ts';
 import { startHarness } from './support/harness.ts';
 import { startTestServer } from './support/http-server.ts';
 import { callMcp, connect } from './support/oauth.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { openSqliteStore } from '../adapters/sqlite.ts';
+import { openSqliteStore } from '../adapters/sqlite/sqlite.ts';
 import { COMPANIES } from './outsider/records.ts';
 import { json, whoops, type Fault, type Reply, type StandInOptions } from './outsider/stand-in.ts';
 import { startWorld, type World } from './outsider/world.ts';

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { type JWTPayload, SignJWT } from 'jose';
-import { createBoundedFetch } from '../adapters/bounded-fetch.ts';
-import type { NeonpanelClient } from '../adapters/neonpanel-client.ts';
-import { createNeonpanelApi } from '../adapters/neonpanel-api.ts';
-import { createNeonpanelMetadata } from '../adapters/neonpanel-metadata.ts';
-import { createNeonpanelLogin } from '../adapters/neonpanel-oauth.ts';
+import { createBoundedFetch } from '../adapters/neonpanel/bounded-fetch.ts';
+import type { NeonpanelClient } from '../adapters/neonpanel/client.ts';
+import { createNeonpanelApi } from '../adapters/neonpanel/api.ts';
+import { createNeonpanelMetadata } from '../adapters/neonpanel/metadata.ts';
+import { createNeonpanelLogin } from '../adapters/neonpanel/oauth.ts';
 import { type ReceivedRequest, startTestServer } from './support/http-server.ts';
 
 /** Answers one request; a script may do anything, also nothing at all. */

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { createBoundedFetch } from '../adapters/bounded-fetch.ts';
-import { type NeonpanelClient, createNeonpanelClient } from '../adapters/neonpanel-client.ts';
-import { NeonpanelError, type NeonpanelErrorKind } from '../adapters/neonpanel.ts';
+import { createBoundedFetch } from '../adapters/neonpanel/bounded-fetch.ts';
+import { type NeonpanelClient, createNeonpanelClient } from '../adapters/neonpanel/client.ts';
+import { NeonpanelError, type NeonpanelErrorKind } from '../adapters/neonpanel/neonpanel.ts';
 import { createSecrets } from '../adapters/secrets.ts';
-import { openSqliteStore } from '../adapters/sqlite.ts';
+import { openSqliteStore } from '../adapters/sqlite/sqlite.ts';
 import type { Store } from '../adapters/store.ts';
 import { type FaultName, type FaultOptions, startSandbox } from '../sandbox/index.ts';
 import {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createSecrets } from '../adapters/secrets.ts';
-import { type Row, sumOf } from '../adapters/sqlite-schema.ts';
+import { type Row, sumOf } from '../adapters/sqlite/schema.ts';
 import { startApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';

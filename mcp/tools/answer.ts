@@ -1,4 +1,4 @@
-import { NeonpanelError, type ApiResponse } from '../../adapters/neonpanel.ts';
+import { NeonpanelError, type ApiResponse } from '../../adapters/neonpanel/neonpanel.ts';
 import type { Structured } from './tool.ts';
 
 /**

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { AuthInfo, CallToolResult, ServerContext } from '@modelcontextprotocol/server';
-import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { WRITE } from '../../resource.ts';
+import { challengeHeader, METADATA_PATH } from '../challenge.ts';
 import { scopesOf } from './definitions.ts';
 import { failure, refused, success, unexpected } from './result.ts';
 import type { Structured, Tool, ToolContext } from './tool.ts';
@@ -19,7 +20,7 @@ export interface CallOptions {
   log: Log;
 }
 
-/** One call. The caller is read from this request and nowhere else (T7); whatever happens becomes a result. */
+/** One call. The caller is read from this request and nowhere else; whatever happens becomes a result. */
 export async function callTool(
   tool: Tool,
   args: unknown,
@@ -28,17 +29,23 @@ export async function callTool(
 ): Promise<CallToolResult> {
   const authInfo = ctx.http?.authInfo;
   const requestId = requestIdOf(authInfo);
-  // Not only by the transport's scope challenge: the legacy SSE transport has none (T39).
+  // The transport's scope challenge asks the same; this one holds whatever the transport.
   if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) {
     return scopeMissing(tool, authInfo, requestId, options);
   }
   try {
     const context = await options.contextFor(authInfo, ctx.mcpReq.signal);
+    // The SDK has parsed them by this very tool's schema.
     const structured = await tool.run(args as never, context);
     const checked = tool.output.safeParse(structured);
     if (checked.success) return success(structured);
     const paths = checked.error.issues.slice(0, 10).map(({ path }) => path.join('.'));
-    options.log.error({ event: 'tool_answer_unexpected', requestId, tool: tool.name, paths });
+    options.log.error({
+      event: 'tool.answer_unexpected',
+      request_id: requestId,
+      tool: tool.name,
+      paths,
+    });
     return unknownForm(structured, requestId);
   } catch (error) {
     return failed(tool, error, authInfo, requestId, options);
@@ -68,12 +75,13 @@ function failed(
   options: CallOptions,
 ): CallToolResult {
   if (!(error instanceof NeonpanelError || error instanceof Refusal)) {
-    options.log.error({ event: 'tool_failed', requestId, tool: tool.name, err: error });
+    options.log.error({ event: 'tool.failed', request_id: requestId, tool: tool.name, err: error });
     return unexpected(requestId, tool.scope === WRITE);
   }
   const reason = error instanceof NeonpanelError ? error.kind : error.code;
   const { status, detail } = error;
-  options.log.info({ event: 'tool_refused', requestId, tool: tool.name, reason, status, detail });
+  const line = { event: 'tool.refused', request_id: requestId, tool: tool.name, reason };
+  options.log.info({ ...line, status, detail });
   const result = failure(error, requestId);
   const mustSignIn = status === 401 || reason === 'unauthorized' || reason === 'refused';
   if (!mustSignIn) return result;
@@ -87,7 +95,8 @@ function scopeMissing(
   options: CallOptions,
 ): CallToolResult {
   const error = authInfo === undefined ? 'invalid_token' : 'insufficient_scope';
-  options.log.info({ event: 'tool_refused', requestId, tool: tool.name, reason: error });
+  const line = { event: 'tool.refused', request_id: requestId, tool: tool.name, reason: error };
+  options.log.info(line);
   const text =
     authInfo === undefined
       ? 'This tool needs the user to sign in to NeonPanel first.'
@@ -102,17 +111,14 @@ function challenge(
   authInfo: AuthInfo | undefined,
   options: CallOptions,
 ): Pick<CallToolResult, '_meta'> {
-  const metadata =
-    authInfo?.resourceMetadataUrl ??
-    `${options.publicUrl}/.well-known/oauth-protected-resource/mcp`;
+  const metadataUrl = authInfo?.resourceMetadataUrl ?? `${options.publicUrl}${METADATA_PATH}/mcp`;
   const description = error === 'invalid_token' ? 'Sign in again' : 'More permission is needed';
-  const scope = scopesOf(tool).join(' ');
-  const header = `Bearer error="${error}", error_description="${description}", scope="${scope}", resource_metadata="${metadata}"`;
+  const header = challengeHeader(metadataUrl, { error, description, scopes: scopesOf(tool) });
   return { _meta: { 'mcp/www_authenticate': [header] } };
 }
 
-/** The id under which the HTTP edge logs this request (`authInfo.extra.requestId`), or one of our own. */
+/** The id under which the HTTP edge logs this request, or one of our own. */
 function requestIdOf(authInfo: AuthInfo | undefined): string {
-  const id = authInfo?.extra?.['requestId'];
-  return typeof id === 'string' ? id : randomUUID();
+  const exchange = authInfo?.extra?.exchange as { requestId?: string } | undefined;
+  return exchange?.requestId ?? randomUUID();
 }

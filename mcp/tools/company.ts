@@ -1,4 +1,4 @@
-import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import { isObject, structured } from './answer.ts';
 import { pathOf } from './path.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import { READ, WRITE } from '../../resource.ts';
 import { structured } from './answer.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { READ } from '../../resource.ts';
 import { structured } from './answer.ts';
 import * as argument from './arguments.ts';

@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type { NeonpanelError } from '../../adapters/neonpanel.ts';
+import type { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import { plain, sentence } from './plain.ts';
 import type { Structured } from './tool.ts';

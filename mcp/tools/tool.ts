@@ -1,6 +1,5 @@
 import type * as z from 'zod';
-import type { ApiResponse, QueryValue } from '../../adapters/neonpanel.ts';
-import type { Log } from '../../log.ts';
+import type { ApiResponse, QueryValue } from '../../adapters/neonpanel/neonpanel.ts';
 import type { READ, WRITE } from '../../resource.ts';
 
 export type Query = Readonly<Record<string, QueryValue>>;
@@ -16,8 +15,6 @@ export interface Upstream {
 /** What a tool is given for one call. */
 export interface ToolContext {
   readonly neonpanel: Upstream;
-  /** Carries the request id. */
-  readonly log: Log;
 }
 
 /** NeonPanel's JSON as it goes to the client: snake_case, nulls kept, unknown fields kept. */

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { update, type Store } from '../../adapters/store.ts';
 import { historyWrites } from './sqlite-history.ts';
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { createLog } from '../../log.ts';
 import { lastOfHistory } from './sqlite-history.ts';
 import { child, copyStore, PARTS, temporaryFolder } from './sqlite-support.ts';

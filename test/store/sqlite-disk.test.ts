@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import type { Store } from '../../adapters/store.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { createLog } from '../../log.ts';

@@ -12,7 +12,7 @@ import {
 import { DatabaseSync } from 'node:sqlite';
 import { mock } from 'node:test';
 import test, { type ExecutionContext } from 'ava';
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { createLog } from '../../log.ts';
 import { put, valueOf } from './conformance-basics.ts';

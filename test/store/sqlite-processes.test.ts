@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { createLog } from '../../log.ts';
 import { historyWrites, lastOfHistory } from './sqlite-history.ts';

@@ -1,4 +1,4 @@
-import { openSqliteStore } from '../../adapters/sqlite.ts';
+import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { storeConformance } from './conformance.ts';
 import { temporaryFolder } from './sqlite-support.ts';
 

@@ -113,7 +113,7 @@ test('[T44] no argument whatsoever makes NeonPanel see another path than the one
     ['getWarehouseBalances', 'warehouseUuid', /^\/companies\/a{40}\/warehouses\/[\w-]+\/balances$/],
     ['getInventoryCogs', 'inventoryId', /^\/companies\/a{40}\/inventory-items\/\d+\/cogs$/],
     ['checkImportStatus', 'requestId', /^\/companies\/a{40}\/import\/bill\/status\/[\w-]+$/],
-    ['listCompaniesWithPermission', 'permission', /^\/permissions\/(?!.*\.\.)[\w.%-]+\/companies$/],
+    ['listCompaniesWithPermission', 'permission', /^\/permissions\/(?!.*\.\.)[\w.:-]+\/companies$/],
   ];
   for (const [name, argument, shape] of shapes) {
     await fc.assert(
@@ -129,7 +129,7 @@ test('[T44] no argument whatsoever makes NeonPanel see another path than the one
 });
 
 test('[T44] a path is never built from anything that is no identifier', (t) => {
-  t.is(pathOf('companies', 7, 'a:b.c'), '/companies/7/a%3Ab.c');
+  t.is(pathOf('companies', 7, 'a:b.c'), '/companies/7/a:b.c');
   for (const segment of ['', '.', '..', 'a..b', 'a/b', 'a b', '%2e', 'é', 'x'.repeat(129)]) {
     t.throws(() => pathOf('companies', segment), { name: 'Refusal' }, segment);
   }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { ToolContext } from '../../mcp/tools/tool.ts';
-import { createLog } from '../../log.ts';
 import {
   authInfo,
   callTool,
@@ -20,7 +19,6 @@ const CALLERS = 50;
 /** `npm run test:long` makes a million of them. */
 const CALLS = process.env.LONG_TESTS ? 1_000_000 : 20_000;
 const COMPANY = 'a'.repeat(40);
-const log = createLog('silent');
 
 /** A NeonPanel that takes its time and then says who asked and for what. */
 function echoFor({ clientId }: AuthInfo): ToolContext {
@@ -31,7 +29,7 @@ function echoFor({ clientId }: AuthInfo): ToolContext {
     const body = { caller: clientId, asked: query?.['search'] };
     return { status: 200, body, retryAfterSeconds: undefined };
   };
-  return { log, neonpanel: { get, post: () => Promise.reject(new Error('unused')) } };
+  return { neonpanel: { get, post: () => Promise.reject(new Error('unused')) } };
 }
 
 /**
@@ -124,7 +122,7 @@ for (const era of ERAS) {
         const body = isFirst ? { filler: 'x'.repeat(16_000_000) } : { caller: info.clientId };
         return { status: 200, body, retryAfterSeconds: undefined };
       };
-      return { log, neonpanel: { get, post: get } };
+      return { neonpanel: { get, post: get } };
     };
     const url = await mcpHost(t, factory({ contextFor }));
 

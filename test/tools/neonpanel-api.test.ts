@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { NeonpanelError, type NeonpanelErrorKind } from '../../adapters/neonpanel.ts';
+import { NeonpanelError, type NeonpanelErrorKind } from '../../adapters/neonpanel/neonpanel.ts';
 import { createLog } from '../../log.ts';
 import { eventually, json, stubbedApi } from './support/http-stub.ts';
 
@@ -361,7 +361,7 @@ test('[T58] a retry is logged without the bearer', async (t) => {
   const { call } = await stubbedApi(t, (response) => json(response, 500, HTML), { log });
   await t.throwsAsync(call());
   t.is(lines.length, 1);
-  t.regex(lines[0]!, /neonpanel_retry/);
+  t.regex(lines[0]!, /neonpanel\.retry/);
   t.notRegex(lines[0]!, /access-token-of-the-caller/);
 });
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { NeonpanelError, type NeonpanelErrorKind } from '../../adapters/neonpanel.ts';
+import { NeonpanelError, type NeonpanelErrorKind } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal, StoreUnavailable } from '../../errors.ts';
 import { failure, success, unexpected } from '../../mcp/tools/result.ts';
 

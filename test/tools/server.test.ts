@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { AuthInfo } from '@modelcontextprotocol/server';
-import { NeonpanelError } from '../../adapters/neonpanel.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import { createLog } from '../../log.ts';
 import { definitionsOf } from '../../mcp/tools/definitions.ts';
@@ -117,15 +117,15 @@ for (const era of ERAS) {
       throw new Error('redis://:hunter2@10.0.0.5:6379 is down');
     };
     const url = await mcpHost(t, factory({ contextFor, log }), () =>
-      authInfo({ extra: { requestId: 'request-77' } }),
+      authInfo({ extra: { exchange: { requestId: 'request-77' } } }),
     );
     const { message } = await callTool(url, era, 'listReports', {});
     t.true(message.result.isError);
     t.regex(message.result.content[0].text, /Request id: request-77$/);
     t.notRegex(JSON.stringify(message), /redis|hunter2|server\.ts|at /);
     const line = JSON.parse(lines[0]!);
-    t.is(line.event, 'tool_failed');
-    t.is(line.requestId, 'request-77');
+    t.is(line.event, 'tool.failed');
+    t.is(line.request_id, 'request-77');
   });
 
   for (const [what, error] of [

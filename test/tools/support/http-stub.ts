@@ -6,8 +6,8 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { createNeonpanelApi, type NeonpanelApiOptions } from '../../../adapters/neonpanel-api.ts';
-import type { ApiRequest } from '../../../adapters/neonpanel.ts';
+import { createNeonpanelApi, type NeonpanelApiOptions } from '../../../adapters/neonpanel/api.ts';
+import type { ApiRequest } from '../../../adapters/neonpanel/neonpanel.ts';
 
 export interface Seen {
   method: string;

@@ -1,5 +1,4 @@
-import { NeonpanelError, type ApiResponse } from '../../../adapters/neonpanel.ts';
-import { createLog } from '../../../log.ts';
+import { NeonpanelError, type ApiResponse } from '../../../adapters/neonpanel/neonpanel.ts';
 import type { Query, Tool, ToolContext, Upstream } from '../../../mcp/tools/tool.ts';
 
 export interface Sent {
@@ -34,7 +33,7 @@ export function recordingUpstream(answer: (sent: Sent) => Answer = () => ({ body
     get: (path, query) => take({ method: 'GET', path, query: present(query) }),
     post: (path, body, query) => take({ method: 'POST', path, query: present(query), body }),
   };
-  const context: ToolContext = { neonpanel, log: createLog('silent') };
+  const context: ToolContext = { neonpanel };
   return { sent, context, neonpanel };
 }
 

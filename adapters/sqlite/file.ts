@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Log } from '../log.ts';
-import { FULL, isDamage, sqliteCode, whileBusy } from './sqlite-busy.ts';
-import { damaged, examine } from './sqlite-examine.ts';
-import { PAGE_BYTES } from './sqlite-log.ts';
-import { migrate } from './sqlite-schema.ts';
+import type { Log } from '../../log.ts';
+import { FULL, isDamage, sqliteCode, whileBusy } from './busy.ts';
+import { damaged, examine } from './examine.ts';
+import { PAGE_BYTES } from './wal.ts';
+import { migrate } from './schema.ts';
 
 /**
  * From a path to a connection that can be trusted. A new store is made beside its place and put there complete; an

@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Secrets } from '../adapters/secrets.ts';
 import { Refusal } from '../errors.ts';
-import { OIDC_SCOPES, READ, RESOURCE_SCOPES, WRITE } from '../resource.ts';
-import type { Approval } from './login.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 
 /**
@@ -54,18 +52,3 @@ const forged = (detail: string) =>
   new Refusal('access_denied', 403, 'This page must be opened and answered in the same browser.', {
     detail,
   });
-
-/**
- * What is granted: reading always, writing only if it was asked for and ticked (an unknown value ticks nothing).
- *
- * @param requested the scope of the authorization request, normalised
- * @param ticked the values of the form's `scope` fields
- */
-export function approval(requested: string, ticked: readonly string[]): Approval {
-  const asked = requested.split(' ');
-  const write = asked.includes(WRITE) && ticked.includes(WRITE);
-  return {
-    oidcScope: OIDC_SCOPES.filter((scope) => asked.includes(scope)).join(' '),
-    resourceScope: RESOURCE_SCOPES.filter((scope) => scope === READ || write).join(' '),
-  };
-}

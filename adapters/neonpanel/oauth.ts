@@ -7,7 +7,7 @@ import {
   NeonpanelError,
   type NeonpanelLogin,
 } from './neonpanel.ts';
-import type { NeonpanelClient } from './neonpanel-client.ts';
+import type { NeonpanelClient } from './client.ts';
 
 /**
  * NeonpanelLogin by authorization code and PKCE (RFC 6749 §4.1, RFC 7636). NeonPanel has no userinfo: who signed in is

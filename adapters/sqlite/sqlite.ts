@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { StoreUnavailable } from '../errors.ts';
-import type { Log } from '../log.ts';
-import { asStoreError, createLine, isDamage, whileBusy } from './sqlite-busy.ts';
-import { closeFile, openFile, openMemory, watchPlace } from './sqlite-file.ts';
-import { sumOf, type Row } from './sqlite-schema.ts';
-import { createSweeper, SWEEP_BATCH } from './sqlite-sweeper.ts';
-import { checkKey, checkWrites } from './store-checks.ts';
-import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
+import { StoreUnavailable } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { asStoreError, createLine, isDamage, whileBusy } from './busy.ts';
+import { closeFile, openFile, openMemory, watchPlace } from './file.ts';
+import { sumOf, type Row } from './schema.ts';
+import { createSweeper, SWEEP_BATCH } from './sweeper.ts';
+import { checkKey, checkWrites } from '../store-checks.ts';
+import type { Entry, Key, Lifetime, Store, Write } from '../store.ts';
 
 /**
  * The embedded store: one SQLite file that several processes on one machine may use at once (server and CLI).
  *
  * Nothing is cached, so other processes' changes are seen at the next read. Statements are synchronous and take
- * microseconds; only waiting for another process's lock is asynchronous (sqlite-busy.ts). What was answered survives
- * a kill of the process at any moment (sqlite-file.ts says what a power cut may take).
+ * microseconds; only waiting for another process's lock is asynchronous (busy.ts). What was answered survives
+ * a kill of the process at any moment (file.ts says what a power cut may take).
  */
 
 /** Keys fetched per step of `keys`, so that no read transaction outlives a turn of the event loop. */

@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import { isGrantId } from '../adapters/grants.ts';
 import type { Key, Store } from '../adapters/store.ts';
+import type { Approval } from './approval.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
 
 /**
@@ -23,14 +24,6 @@ export interface LoginTransaction {
   readonly codeVerifier: string;
 }
 
-/** What the user allowed; becomes the `consent` of the interaction's result. */
-export interface Approval {
-  /** `openid`, `offline_access` or nothing. */
-  readonly oidcScope: string;
-  /** `neonpanel.read`, perhaps with `neonpanel.write`. */
-  readonly resourceScope: string;
-}
-
 interface LoginRecord {
   readonly stateHash: string;
   readonly nonceHash: string;
@@ -39,7 +32,7 @@ interface LoginRecord {
   readonly approved: Approval;
 }
 
-export function createLogins(options: { store: Store; secrets: Secrets }) {
+export function createLoginTransactions(options: { store: Store; secrets: Secrets }) {
   const { store, secrets } = options;
   return {
     /** Starts over if the user approves again: the older state is then worth nothing. @throws StoreUnavailable */
@@ -86,8 +79,6 @@ export function createLogins(options: { store: Store; secrets: Secrets }) {
     },
   };
 }
-
-export type Logins = ReturnType<typeof createLogins>;
 
 /** The interaction a state belongs to; undefined if it is not one of our states. */
 function uidOf(state: string): string | undefined {

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
  *
  * `records` holds the records; the primary key is the table itself (WITHOUT ROWID), so a read is one look-up.
  * `state` is one row: `commits` counts every transaction and `in_use` is 1 from the first commit to a clean close.
- * Both exist for one purpose, to recognise a file that lost its newest part (sqlite-file.ts).
+ * Both exist for one purpose, to recognise a file that lost its newest part (file.ts).
  */
 
 /** Marks the file as ours ("NPMC"), so that another program's database is never taken for an empty store. */

@@ -1,16 +1,9 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import type { Log } from '../log.ts';
-import { endOfLog, PAGE_BYTES } from './sqlite-log.ts';
-import {
-  APPLICATION_ID,
-  pragma,
-  SCHEMA_VERSION,
-  sumOf,
-  versionOf,
-  type Row,
-} from './sqlite-schema.ts';
+import type { Log } from '../../log.ts';
+import { endOfLog, PAGE_BYTES } from './wal.ts';
+import { APPLICATION_ID, pragma, SCHEMA_VERSION, sumOf, versionOf, type Row } from './schema.ts';
 
 /**
  * Decides, without changing anything, whether the file holds what was committed.

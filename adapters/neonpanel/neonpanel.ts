@@ -1,6 +1,6 @@
 /**
  * The seam to NeonPanel: signing a user in, keeping the credential alive, and calling the REST API. Implementations:
- * neonpanel-oauth.ts and neonpanel-api.ts. Nothing else in the project talks to NeonPanel.
+ * oauth.ts and api.ts. Nothing else in the project talks to NeonPanel.
  */
 
 /** What NeonPanel gave us for one user. Lives sealed in the store, in memory only while it is used. */

@@ -1,7 +1,7 @@
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
-import { openIfPossible, type Secrets } from './secrets.ts';
-import type { Entry, Expectation, Key, Store } from './store.ts';
+import { openIfPossible, type Secrets } from '../secrets.ts';
+import type { Entry, Expectation, Key, Store } from '../store.ts';
 
 /** Our client at NeonPanel. */
 export interface NeonpanelClient {

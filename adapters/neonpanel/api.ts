@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
-import type { Log } from '../log.ts';
+import type { Log } from '../../log.ts';
 import { startBudget, type Budget } from './budget.ts';
 import {
   NeonpanelError,
@@ -8,9 +8,9 @@ import {
   type ApiResponse,
   type NeonpanelApi,
 } from './neonpanel.ts';
-import { textOf, Unreadable } from './neonpanel-body.ts';
-import { requestHeaders, requestTarget, type ArrayStyle } from './neonpanel-request.ts';
-import { readAnswer, type RawAnswer } from './neonpanel-response.ts';
+import { textOf, Unreadable } from './body.ts';
+import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
+import { readAnswer, type RawAnswer } from './response.ts';
 
 const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -60,7 +60,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
       if ('response' in first) return first.response;
       const delayMs = retryDelayMs(request, first, budget);
       if (delayMs === undefined) throw first.error;
-      options.log?.info({ event: 'neonpanel_retry', detail: first.error.detail, delayMs });
+      options.log?.info({ event: 'neonpanel.retry', detail: first.error.detail, delayMs });
       await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
         throw first.error;
       });
