@@ -144,6 +144,7 @@ export async function startApp(
       version: VERSION,
       tools,
       publicUrl,
+      logoUrl: `${publicUrl}/assets/icon.svg`,
       log,
       contextFor: (authInfo) => ({
         neonpanel: upstreamFor({ api, credentials, exchange: exchangeOf(authInfo) }),

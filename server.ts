@@ -20,7 +20,11 @@ async function main(): Promise<void> {
 
   const stop = (signal: string) => {
     log.info({ event: 'stop', signal });
-    void Promise.all([app.close(), sandbox?.close()]).then(() => process.exit(0));
+    // The sandbox last: requests under way still need it.
+    void app
+      .close()
+      .then(() => sandbox?.close())
+      .finally(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
+import { setHostCookie } from '../http/cookies.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
 
 /**
@@ -13,10 +14,7 @@ const MAX_COOKIES = 20;
 export function setBinding(ctx: Context, uid: string, nonce: string, now: number): void {
   const names = bindings(ctx);
   for (const { name } of names.slice(MAX_COOKIES - 1)) clear(ctx, name);
-  ctx.cookies.set(cookieName(uid), `${now.toString(36)}.${nonce}`, {
-    ...OPTIONS,
-    maxAge: LOGIN_TTL_SECONDS * 1000,
-  });
+  setHostCookie(ctx, cookieName(uid), `${now.toString(36)}.${nonce}`, LOGIN_TTL_SECONDS);
 }
 
 export function readBinding(ctx: Context, uid: string): string | undefined {
@@ -41,17 +39,8 @@ function bindings(ctx: Context): { name: string; since: number }[] {
 }
 
 function clear(ctx: Context, name: string): void {
-  ctx.cookies.set(name, '', { ...OPTIONS, maxAge: 0 });
+  setHostCookie(ctx, name, '', 0);
 }
-
-const OPTIONS = {
-  path: '/',
-  httpOnly: true,
-  secure: true,
-  sameSite: 'lax',
-  signed: false,
-  overwrite: true,
-} as const;
 
 const cookieName = (uid: string) =>
   PREFIX + createHash('sha256').update(uid).digest('base64url').slice(0, 16);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Secrets } from '../adapters/secrets.ts';
 import { Refusal } from '../errors.ts';
+import { setHostCookie } from '../http/cookies.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 
 /**
@@ -15,14 +16,7 @@ const COOKIE = '__Host-neonpanel-consent';
 export function consentCode(ctx: Context, secrets: Secrets, uid: string): string {
   const held = ctx.cookies.get(COOKIE, { signed: false });
   const browser = held && /^[\w-]{43}$/.test(held) ? held : randomBytes(32).toString('base64url');
-  ctx.cookies.set(COOKIE, browser, {
-    path: '/',
-    httpOnly: true,
-    secure: true,
-    sameSite: 'lax',
-    signed: false,
-    maxAge: INTERACTION_TTL_SECONDS * 1000,
-  });
+  setHostCookie(ctx, COOKIE, browser, INTERACTION_TTL_SECONDS);
   return secrets.mac('consent', `${uid} ${browser}`);
 }
 

@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
+import { allowAnyOrigin, answerOptions } from './cors.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
 
@@ -31,6 +32,8 @@ export function site(options: { publicUrl: string; version: string; views: Views
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
     ctx.state.programsOnly = true;
+    allowAnyOrigin(ctx);
+    if (ctx.method === 'OPTIONS') answerOptions(ctx, ['GET', 'HEAD']);
   });
 
   router.get('/assets/icon.svg', (ctx: Context) => {
@@ -44,9 +47,12 @@ export function site(options: { publicUrl: string; version: string; views: Views
     ctx.body = 'User-agent: *\nDisallow: /\n';
   });
 
-  router.all(['/', '/assets/style.css', '/robots.txt'], (ctx: Context) => {
-    ctx.set('Allow', ctx.path === '/' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD');
-    throw new Refusal('invalid_request', 405, 'Use GET.');
+  const paths = ['/', '/assets/style.css', '/assets/icon.svg', '/robots.txt'];
+  router.all(paths, (ctx: Context) => {
+    // POST / is the MCP endpoint.
+    const methods = ctx.path === '/' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD';
+    ctx.set('Allow', methods);
+    throw new Refusal('invalid_request', 405, `This address takes ${methods}.`);
   });
 
   return router.routes();

@@ -13,6 +13,7 @@ import { type Credentials, GrantEnded } from './credentials.ts';
 import { authInfoFor, type Exchange, exchangeOf } from './exchange.ts';
 import { checkOrigin } from './origin.ts';
 import { createPool } from './pool.ts';
+import { withRequestIds } from './request-ids.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 
 export interface McpOptions {
@@ -46,9 +47,8 @@ const DISCOVERY = new Set<unknown>([
 export function createMcp(options: McpOptions): Middleware {
   const { publicUrl, accessTokens, credentials, now } = options;
   const lend = createPool(options.buildServer);
-  const handle = toNodeHandler(
-    createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era)),
-  );
+  const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
+  const handle = toNodeHandler(withRequestIds(sdk));
 
   return async function mcp(ctx, next) {
     const path = resourcePath(ctx);

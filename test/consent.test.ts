@@ -354,7 +354,7 @@ test('[T13] [T58] NeonPanel’s words never reach our pages or the client', asyn
       error_uri: 'https://evil.example/',
     }).toString();
     const page = await started.browser.goto(callback);
-    refusedByPage(t, harness, page, 502);
+    refusedByPage(t, harness, page, error === 'server_error' ? 502 : 400);
     for (const leak of ['Whoops', 'srv/panel', 'evil.example', 'alert(1)', 'invalid_scope']) {
       t.false(page.text.includes(leak), leak);
     }

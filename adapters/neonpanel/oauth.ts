@@ -5,6 +5,7 @@ import {
   type NeonpanelApi,
   type NeonpanelCredential,
   NeonpanelError,
+  type NeonpanelErrorKind,
   type NeonpanelLogin,
 } from './neonpanel.ts';
 import type { NeonpanelClient } from './client.ts';
@@ -201,27 +202,35 @@ function unverifiable(cause: unknown): never {
   });
 }
 
-/** Refusals that are about the user's code or token; everything else may well be different in a minute. */
-const FINAL = ['access_denied', 'invalid_grant'];
+/** What NeonPanel may send the browser back with and mean "not now" (RFC 6749 §4.1.2.1); all else is a refusal. */
+const NOT_NOW = ['server_error', 'temporarily_unavailable'];
+/** What the token endpoint says of a code or refresh token that is dead; the rest, like `invalid_client`, is our trouble. */
+const DEAD = ['access_denied', 'invalid_grant'];
 
 /** Runs an exchange and tells "refused for good" from "not available now". NeonPanel's own words go to the log only. */
 async function settle<T>(exchange: () => Promise<T>): Promise<T> {
   try {
     return await exchange();
   } catch (error) {
-    if (
-      error instanceof oauth.ResponseBodyError ||
-      error instanceof oauth.AuthorizationResponseError
-    ) {
-      const kind = FINAL.includes(error.error) ? 'refused' : 'unavailable';
-      throw new NeonpanelError(kind, `NeonPanel answered ${error.error.slice(0, 60)}`, {
-        cause: error,
-        ...(error instanceof oauth.ResponseBodyError && { status: error.status }),
-      });
+    if (error instanceof oauth.AuthorizationResponseError) {
+      throw answered(NOT_NOW.includes(error.error) ? 'unavailable' : 'refused', error);
+    }
+    if (error instanceof oauth.ResponseBodyError) {
+      throw answered(DEAD.includes(error.error) ? 'refused' : 'unavailable', error);
     }
     throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
       detail: (error as Error).message.slice(0, 200),
       cause: error,
     });
   }
+}
+
+function answered(
+  kind: NeonpanelErrorKind,
+  cause: oauth.AuthorizationResponseError | oauth.ResponseBodyError,
+): NeonpanelError {
+  return new NeonpanelError(kind, `NeonPanel answered ${cause.error.slice(0, 60)}`, {
+    cause,
+    ...(cause instanceof oauth.ResponseBodyError && { status: cause.status }),
+  });
 }

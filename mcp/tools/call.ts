@@ -5,6 +5,7 @@ import { Refusal } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { WRITE } from '../../resource.ts';
 import { challengeHeader, METADATA_PATH } from '../challenge.ts';
+import { companyMiss } from './company.ts';
 import { scopesOf } from './definitions.ts';
 import { failure, refused, success, unexpected } from './result.ts';
 import type { Structured, Tool, ToolContext } from './tool.ts';
@@ -33,8 +34,9 @@ export async function callTool(
   if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) {
     return scopeMissing(tool, authInfo, requestId, options);
   }
+  let context: ToolContext | undefined;
   try {
-    const context = await options.contextFor(authInfo, ctx.mcpReq.signal);
+    context = await options.contextFor(authInfo, ctx.mcpReq.signal);
     // The SDK has parsed them by this very tool's schema.
     const structured = await tool.run(args as never, context);
     const checked = tool.output.safeParse(structured);
@@ -48,8 +50,16 @@ export async function callTool(
     });
     return unknownForm(structured, requestId);
   } catch (error) {
-    return failed(tool, error, authInfo, requestId, options);
+    const explained = context ? await explain(error, args, context) : error;
+    return failed(tool, explained, authInfo, requestId, options);
   }
+}
+
+/** NeonPanel says 403 or 404 for a company that is not the user's; which ones are is more help than its number. */
+async function explain(error: unknown, args: unknown, context: ToolContext): Promise<unknown> {
+  const isMiss = error instanceof NeonpanelError && [403, 404].includes(error.status ?? 0);
+  if (!isMiss) return error;
+  return (await companyMiss(Object(args), context).catch(() => undefined)) ?? error;
 }
 
 /**

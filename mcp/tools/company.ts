@@ -38,7 +38,29 @@ export async function resolveCompanies(
 ): Promise<string[]> {
   const given = names.map(String);
   const companies = given.every((name) => UUID.test(name)) ? [] : await accessible(context);
-  return [...new Set(given.map((name) => (UUID.test(name) ? name : uuidOf(name, companies))))];
+  return [
+    ...new Set(
+      given.map((name) => (UUID.test(name) ? name.toLowerCase() : uuidOf(name, companies))),
+    ),
+  ];
+}
+
+/**
+ * Why a call for a company given by uuid came back with 403 or 404: if the user has no such company, the candidates are
+ * what helps. A uuid is not looked up before the call, so it is looked up after it.
+ *
+ * @param args of the tool that failed
+ * @returns undefined if the company is not to blame
+ */
+export async function companyMiss(
+  args: { companyUuid?: unknown },
+  context: ToolContext,
+): Promise<Refusal | undefined> {
+  const { companyUuid } = args;
+  if (typeof companyUuid !== 'string' || !UUID.test(companyUuid)) return undefined;
+  const companies = await accessible(context);
+  const isKnown = companies.some(({ uuid }) => folded(uuid) === folded(companyUuid));
+  return isKnown ? undefined : unknownCompany(companyUuid, companies);
 }
 
 function uuidOf(name: string, companies: readonly Company[]): string {
@@ -49,20 +71,22 @@ function uuidOf(name: string, companies: readonly Company[]): string {
     ),
   );
   if (matches.length === 1) return matches[0]!.uuid;
-  throw matches.length > 1
-    ? new Refusal(
-        'ambiguous_company',
-        400,
-        `Several companies are called "${plain(name, 80)}". Call again with the uuid of the one that is meant:\n${listOf(matches)}`,
-      )
-    : new Refusal(
-        'unknown_company',
-        404,
-        companies.length === 0
-          ? 'The signed-in NeonPanel user has access to no company.'
-          : `No company is called "${plain(name, 80)}". Call again with one of these (uuid is safest):\n${listOf(companies)}`,
-      );
+  if (matches.length === 0) throw unknownCompany(name, companies);
+  throw new Refusal(
+    'ambiguous_company',
+    400,
+    `Several companies are called "${plain(name, 80)}". Call again with the uuid of the one that is meant:\n${listOf(matches)}`,
+  );
 }
+
+const unknownCompany = (name: string, companies: readonly Company[]) =>
+  new Refusal(
+    'unknown_company',
+    404,
+    companies.length === 0
+      ? 'The signed-in NeonPanel user has access to no company.'
+      : `No company is called "${plain(name, 80)}". Call again with one of these (uuid is safest):\n${listOf(companies)}`,
+  );
 
 /** All companies of the user, at most MAX_PAGES × PER_PAGE. */
 async function accessible(context: ToolContext): Promise<Company[]> {

@@ -326,7 +326,7 @@ const FAILURES: readonly [
     "somebody else's company",
     'listWarehouses',
     { companyUuid: QNC },
-    [/Not permitted/, /listCompanies/],
+    [/No company is called/, /Harbor & Pine Home/],
   ],
   [
     "somebody else's company among one's own",
