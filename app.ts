@@ -34,6 +34,7 @@ import { resourceMetadata } from './mcp/metadata.ts';
 import { createMcp } from './mcp/router.ts';
 import { createServerFactory } from './mcp/server.ts';
 import { tools } from './mcp/tools/index.ts';
+import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
 import { upstreamFor } from './mcp/upstream.ts';
 import { createViews } from './views/render.ts';
 
@@ -41,7 +42,8 @@ export interface RunningApp {
   readonly port: number;
   /** What is really bound: of `localhost` one address may be missing. */
   readonly addresses: readonly string[];
-  close(): Promise<void>;
+  /** @param graceMs goes on accepting for so long, while /readyz and every answer say that it is about to stop */
+  close(graceMs?: number): Promise<void>;
 }
 
 export const VERSION = (
@@ -131,8 +133,15 @@ export async function startApp(
     tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
   });
 
-  const leases = createLeases(store);
-  const credentials = createCredentials({ grants, vault, leases, login, log, now });
+  const credentials = createCredentials({
+    grants,
+    vault,
+    leases: createLeases({ store, now }),
+    unsaved: createUnsavedCredentials(log),
+    login,
+    log,
+    now,
+  });
   const mcp = createMcp({
     publicUrl,
     allowedOrigins: config.allowedOrigins,
@@ -159,6 +168,7 @@ export async function startApp(
     keys: [...secrets.cookieKeys],
   });
   app.silent = true;
+  let stopping = false;
   app.use(requestContext(log));
   app.use(errorEdge(errorPage));
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
@@ -168,7 +178,7 @@ export async function startApp(
     ctx.cookies.secure = true;
     return next();
   });
-  app.use(health({ version: VERSION, ready: () => store.ping() }));
+  app.use(health({ version: VERSION, ready: () => store.ping(), stopping: () => stopping }));
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
@@ -184,8 +194,9 @@ export async function startApp(
   return {
     port: listening.port,
     addresses: listening.addresses,
-    async close() {
-      await listening.close();
+    async close(graceMs = 0) {
+      stopping = true;
+      await listening.close(graceMs);
       await Promise.all([store.close(), api.close(), fetch.close()]);
     },
   };

@@ -1,3 +1,5 @@
+import { createBoundedMap } from '../bounded-map.ts';
+import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Key, type Store, update } from './store.ts';
@@ -38,19 +40,17 @@ export function createClients(options: {
   now: () => number;
 }): Clients {
   const { store, secrets, now } = options;
-  const cache = new Map<string, { metadata: AdapterPayload; expiresAt: number; until: number }>();
-
-  const remember = (id: string, metadata: AdapterPayload, expiresAt: number) => {
-    if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value!);
-    cache.set(id, { metadata, expiresAt, until: now() + CACHE_MS });
-  };
+  const cache = createBoundedMap<{ metadata: AdapterPayload; expiresAt: number; asOf: number }>(
+    CACHE_SIZE,
+  );
 
   return {
     async find(clientId) {
       if (!isClientId(clientId)) return undefined;
       const cached = cache.get(clientId);
-      if (cached && cached.until > now()) return cached.metadata;
+      if (cached && isFresh(cached.asOf, now(), CACHE_MS)) return cached.metadata;
       cache.delete(clientId);
+      const asOf = now();
       const [entry] = await store.read(clientKey(clientId));
       if (!entry) return undefined;
       const record = JSON.parse(entry.value) as ClientRecord;
@@ -61,7 +61,7 @@ export function createClients(options: {
         if (typeof secret !== 'string') return undefined;
         metadata = { ...metadata, client_secret: secret };
       }
-      remember(clientId, metadata, record.expiresAt);
+      cache.set(clientId, { metadata, expiresAt: record.expiresAt, asOf });
       return metadata;
     },
 

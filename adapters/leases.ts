@@ -4,43 +4,46 @@ import type { Key, Store } from './store.ts';
 
 const POLL_MS = 100;
 
+export interface LeaseTerms<T> {
+  /** How long the lease lasts if it is never returned; longer than the work can take. */
+  readonly seconds: number;
+  /** Epoch milliseconds after which nobody waits any more. */
+  readonly deadline: number;
+  /** The result, if the work was done meanwhile; asked after every wait and before working. */
+  readonly findResult: () => Promise<T | undefined>;
+  readonly work: () => Promise<T>;
+}
+
 /**
  * Leases: one holder at a time over all instances, for work that must not be done twice at once. A holder that dies
  * loses the lease when it runs out, and the next one carries on.
  */
-export function createLeases(store: Store) {
+export function createLeases(options: { store: Store; now: () => number }) {
+  const { store, now } = options;
   return {
     /**
      * Does the work under the lease, or waits until someone else's work made it unnecessary.
-     *
-     * @param seconds how long the lease lasts if it is never returned; longer than the work can take
-     * @param isDone the result, if the work was done meanwhile; asked after every wait and before working
-     * @throws StoreUnavailable, also if nobody got it done in three times the lease
+     * @throws StoreUnavailable, also if nobody got it done before the deadline
      */
-    async hold<T>(
-      key: Key,
-      seconds: number,
-      isDone: () => Promise<T | undefined>,
-      work: () => Promise<T>,
-    ): Promise<T> {
-      const rounds = (3 * seconds * 1000) / POLL_MS;
-      for (let round = 0; round < rounds; round++) {
+    async hold<T>(key: Key, terms: LeaseTerms<T>): Promise<T> {
+      const { seconds, deadline, findResult, work } = terms;
+      do {
         const lease = await store.commit([
           { key, expect: 'absent', put: 'held', lifetime: seconds },
         ]);
-        const done = await isDone();
+        const found = await findResult();
         if (!lease) {
-          if (done !== undefined) return done;
+          if (found !== undefined) return found;
           await wait(POLL_MS);
           continue;
         }
         try {
-          return done ?? (await work());
+          return found ?? (await work());
         } finally {
           // Only our own: if it ran out, it may be someone else's by now.
           await store.commit([{ key, expect: { version: lease }, remove: true }]).catch(() => {});
         }
-      }
+      } while (now() < deadline);
       throw new StoreUnavailable(`waited in vain for ${key.kind}`);
     },
   };

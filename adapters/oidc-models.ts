@@ -1,8 +1,8 @@
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import { type Adapter, type AdapterPayload, errors, type InteractionResults } from 'oidc-provider';
 import type { Clients } from './clients.ts';
 import { codeKey, grantKey, isGrantId } from './grants.ts';
 import { digest } from './secrets.ts';
-import type { Key, Lifetime, Store } from './store.ts';
+import type { Key, Lifetime, Store, Write } from './store.ts';
 
 /**
  * oidc-provider's storage interface on our store. Only what must outlive a request is kept:
@@ -91,7 +91,35 @@ export interface CodeRecord {
   readonly payload: AdapterPayload;
 }
 
-export const interactionKey = (uid: string): Key => ({ tag: uid, kind: 'interaction' });
+const interactionKey = (uid: string): Key => ({ tag: uid, kind: 'interaction' });
+
+/**
+ * Records the answer to an authorization request, together with other records of it, if the request is still there and
+ * was not denied meanwhile: a cancellation is never taken back by a sign-in that was under way in another tab.
+ *
+ * @returns where the engine resumes, or undefined if the request is over
+ */
+export async function answerInteraction(
+  store: Store,
+  uid: string,
+  result: InteractionResults,
+  also: readonly Write[] = [],
+): Promise<string | undefined> {
+  const key = interactionKey(uid);
+  const [entry] = await store.read(key);
+  if (!entry) return undefined;
+  const interaction = JSON.parse(entry.value) as StoredInteraction;
+  if (interaction.result?.error) return undefined;
+  const put = JSON.stringify({ ...interaction, result });
+  const expect = { version: entry.version };
+  const done = await store.commit([{ key, expect, put, lifetime: 'keep' }, ...also]);
+  return done && interaction.returnTo;
+}
+
+interface StoredInteraction {
+  readonly returnTo: string;
+  readonly result?: InteractionResults;
+}
 const assertionKey = (id: string): Key => ({ tag: digest(id), kind: 'assertion' });
 
 type Verbs = {

@@ -1,8 +1,9 @@
 import type { Context } from 'koa';
-import type { Interaction, Provider } from 'oidc-provider';
-import type { NeonpanelCredential, NeonpanelLogin } from '../adapters/neonpanel/neonpanel.ts';
+import type { Interaction, InteractionResults, Provider } from 'oidc-provider';
+import type { NeonpanelLogin } from '../adapters/neonpanel/neonpanel.ts';
 import type { Secrets } from '../adapters/secrets.ts';
-import type { Store } from '../adapters/store.ts';
+import { answerInteraction } from '../adapters/oidc-models.ts';
+import type { Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
@@ -14,7 +15,7 @@ import { approvalOf } from './approval.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
 import { checkConsentSubmission, consentCode } from './csrf.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
-import { createLoginTransactions } from './login-transaction.ts';
+import { type ClaimedTransaction, createLoginTransactions } from './login-transaction.ts';
 import { choiceIsMissing, requestIsOver, signInFailed } from './page-refusals.ts';
 import { PATHS } from './paths.ts';
 import { redirectTarget } from './redirect-uri.ts';
@@ -82,7 +83,7 @@ export function createInteractions(options: InteractionOptions) {
       }
       case 'deny':
         logDecision(ctx, interaction, 'deny');
-        return finish(ctx, interaction, denied('the user declined'));
+        return answer(ctx, uid, denied('the user declined'));
       default:
         throw choiceIsMissing(uid);
     }
@@ -94,42 +95,35 @@ export function createInteractions(options: InteractionOptions) {
     const claimed = await transactions.claim(state, (uid) => readBinding(ctx, uid));
     // A stale state leaves the cookie alone: another tab may be about to finish with it.
     if (!claimed) throw requestIsOver('no login transaction for this state and browser');
-    clearBinding(ctx, claimed.uid);
-    const interaction = await options.provider().Interaction.find(claimed.uid);
-    if (!interaction) throw requestIsOver('the interaction has expired');
-
+    const { uid } = claimed;
+    clearBinding(ctx, uid);
     if (parameters.get('error') === 'access_denied') {
-      return finish(ctx, interaction, denied('sign-in at NeonPanel was cancelled'));
+      return answer(ctx, uid, denied('sign-in at NeonPanel was cancelled'));
     }
-    const { codeVerifier } = claimed;
-    const { subject, credential } = await neonpanel
-      .complete({ parameters, state, codeVerifier })
-      .catch(signInFailed(claimed.uid));
-    await storeCredential(claimed.uid, subject, credential);
-    requestLog(ctx).info({ event: 'login', client_id: interaction.params.client_id, sub: subject });
-    return finish(ctx, interaction, {
-      login: { accountId: subject, remember: false },
-      consent: { ...claimed.approved },
-      select_account: {},
-    });
+    await complete(ctx, parameters, claimed).catch(signInFailed(uid));
   }
 
-  /** Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself. */
-  async function storeCredential(
-    uid: string,
-    subject: string,
-    credential: NeonpanelCredential,
-  ): Promise<void> {
-    const lifetime = INTERACTION_TTL_SECONDS;
-    await store.commit([await vault.firstWrite(uid, subject, credential, lifetime)]);
+  /** The state is spent by now: whatever goes wrong from here on leaves a page from which to try again. */
+  async function complete(ctx: Context, parameters: URLSearchParams, claimed: ClaimedTransaction) {
+    const { uid, state, codeVerifier, approved } = claimed;
+    const { subject, credential } = await neonpanel.complete({ parameters, state, codeVerifier });
+    // Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself.
+    const write = await vault.firstWrite(uid, subject, credential, INTERACTION_TTL_SECONDS);
+    const login = { accountId: subject, remember: false };
+    await answer(ctx, uid, { login, consent: { ...approved }, select_account: {} }, [write]);
+    requestLog(ctx).info({ event: 'login', sub: subject });
   }
 
   /** The engine takes it from here: a code or an error to the client, with `state` and `iss`. */
-  async function finish(ctx: Context, interaction: Interaction, result: Interaction['result']) {
-    interaction.result = result!;
-    // `exp` is the engine's, which reads the real clock.
-    await interaction.save(Math.max(1, interaction.exp - Math.floor(Date.now() / 1000)));
-    redirect(ctx, interaction.returnTo);
+  async function answer(
+    ctx: Context,
+    uid: string,
+    result: InteractionResults,
+    also: readonly Write[] = [],
+  ): Promise<void> {
+    const returnTo = await answerInteraction(store, uid, result, also);
+    if (!returnTo) throw requestIsOver('the interaction is gone, or was answered meanwhile');
+    redirect(ctx, returnTo);
   }
 
   /** The interaction in the address, if this browser started it. */

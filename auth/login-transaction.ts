@@ -24,6 +24,13 @@ export interface LoginTransaction {
   readonly codeVerifier: string;
 }
 
+export interface ClaimedTransaction {
+  readonly uid: string;
+  readonly state: string;
+  readonly codeVerifier: string;
+  readonly approved: Approval;
+}
+
 interface LoginRecord {
   readonly stateHash: string;
   readonly nonceHash: string;
@@ -59,7 +66,7 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
     async claim(
       state: string,
       nonceOf: (uid: string) => string | undefined,
-    ): Promise<{ uid: string; codeVerifier: string; approved: Approval } | undefined> {
+    ): Promise<ClaimedTransaction | undefined> {
       const uid = uidOf(state);
       if (!uid) return undefined;
       const [entry] = await store.read(loginKey(uid));
@@ -75,7 +82,7 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
         return undefined;
       const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
         { codeVerifier: string } | undefined;
-      return kept && { uid, codeVerifier: kept.codeVerifier, approved: record.approved };
+      return kept && { uid, state, codeVerifier: kept.codeVerifier, approved: record.approved };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { NeonpanelError } from '../adapters/neonpanel/neonpanel.ts';
-import { Refusal } from '../errors.ts';
+import { Refusal, StoreUnavailable } from '../errors.ts';
 import type { MessagePage } from '../views/render.ts';
 import { PATHS } from './paths.ts';
 
@@ -10,7 +10,12 @@ export class PageRefusal extends Refusal {
   constructor(
     page: MessagePage,
     status: number,
-    more: { code?: string; detail?: string; cause?: unknown } = {},
+    more: {
+      code?: string;
+      detail?: string | undefined;
+      retryAfterSeconds?: number | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(more.code ?? 'invalid_request', status, `${page.title}. ${page.text}`, more);
     this.page = page;
@@ -41,17 +46,21 @@ export const choiceIsMissing = (uid: string) =>
   );
 
 /**
- * To be given to `catch` where NeonPanel is asked: its failure becomes a page from which the person can try again; the
- * request is kept for that. Anything else is passed on.
+ * To be given to `catch` where NeonPanel is asked: its failure, or the store's, becomes a page from which the person can
+ * try again; the request is kept for that. Anything else is passed on.
  *
  * @throws PageRefusal, or what it was given
  */
 export const signInFailed =
   (uid: string) =>
   (error: unknown): never => {
+    const action = { href: `${PATHS.interaction}/${uid}`, label: 'Try again' };
+    if (error instanceof StoreUnavailable) {
+      const { code, detail, retryAfterSeconds } = error;
+      throw new PageRefusal({ ...BUSY, action }, 503, { code, detail, retryAfterSeconds });
+    }
     if (!(error instanceof NeonpanelError)) throw error;
     const isRefused = error.kind === 'refused';
-    const action = { href: `${PATHS.interaction}/${uid}`, label: 'Try again' };
     const detail = [error.message, error.detail].filter(Boolean).join(': ');
     throw isRefused
       ? new PageRefusal({ ...REFUSED, action }, 400, {
@@ -65,6 +74,11 @@ export const signInFailed =
           cause: error,
         });
   };
+
+const BUSY = {
+  title: 'Please try again in a moment',
+  text: 'A part of this service is not answering right now. Your request is kept for a few minutes.',
+};
 
 const REFUSED = {
   title: 'NeonPanel did not sign you in',

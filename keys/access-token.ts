@@ -1,4 +1,5 @@
 import { hash, verify as verifySignature } from 'node:crypto';
+import { createBoundedMap } from '../bounded-map.ts';
 import { audienceOf } from '../resource.ts';
 import type { KeySet } from './keystore.ts';
 
@@ -42,7 +43,7 @@ export function createAccessTokenVerifier(options: {
 }): AccessTokenVerifier {
   const { keys, publicUrl, now } = options;
   const audience = audienceOf(publicUrl);
-  let genuine = new Map<string, AccessTokenClaims>();
+  let genuine = createBoundedMap<AccessTokenClaims>(CACHE_SIZE);
   let keySet: KeySet | undefined;
 
   function check(token: string): AccessTokenClaims | undefined {
@@ -77,19 +78,17 @@ export function createAccessTokenVerifier(options: {
       if (token.length > MAX_TOKEN_LENGTH) return undefined;
       if (keySet !== keys()) {
         keySet = keys();
-        genuine = new Map();
+        genuine = createBoundedMap(CACHE_SIZE);
       }
       const id = hash('sha256', token, 'base64url');
-      const claims = genuine.get(id) ?? check(token);
+      const remembered = genuine.get(id);
+      const claims = remembered ?? check(token);
       if (!claims) return undefined;
       if (claims.exp + CLOCK_TOLERANCE_SECONDS <= now() / 1000) {
         genuine.delete(id);
         return undefined;
       }
-      if (!genuine.has(id)) {
-        if (genuine.size >= CACHE_SIZE) genuine.delete(genuine.keys().next().value!);
-        genuine.set(id, claims);
-      }
+      if (!remembered) genuine.set(id, claims);
       return claims;
     },
   };

@@ -5,9 +5,12 @@ import {
   type NeonpanelLogin,
 } from '../adapters/neonpanel/neonpanel.ts';
 import type { Leases } from '../adapters/leases.ts';
+import { createBoundedMap } from '../bounded-map.ts';
+import { isFresh } from '../clock.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Log } from '../log.ts';
 import type { Caller } from './caller.ts';
+import type { UnsavedCredentials } from './unsaved-credentials.ts';
 
 /**
  * The exchange at the heart of the resource server: from a caller (our token) to the NeonPanel credential of that same
@@ -20,11 +23,12 @@ export interface Credentials {
   assertAlive(caller: Caller): Promise<void>;
   /**
    * A NeonPanel access token to use now, refreshed first if it is about to expire.
+   * @param deadline epoch milliseconds after which nothing is waited for
    * @throws GrantEnded, StoreUnavailable, NeonpanelError kind `unavailable` when a refresh is needed and not possible
    */
-  accessToken(caller: Caller): Promise<string>;
+  accessToken(caller: Caller, deadline: number): Promise<string>;
   /** The same after NeonPanel refused `refused`: refreshes unless somebody already has. */
-  replaceAccessToken(caller: Caller, refused: string): Promise<string>;
+  replaceAccessToken(caller: Caller, refused: string, deadline: number): Promise<string>;
 }
 
 /** The grant was revoked or has expired, or NeonPanel ended it: the user has to sign in again (401). */
@@ -45,7 +49,8 @@ interface Held {
   readonly owner: string;
   readonly credential: NeonpanelCredential;
   readonly version: string;
-  readonly until: number;
+  /** Epoch milliseconds at which it was read. */
+  readonly asOf: number;
   /** Refreshed just now: as fresh as it gets, however short NeonPanel made its life. */
   readonly renewed?: true;
 }
@@ -54,12 +59,13 @@ export function createCredentials(options: {
   grants: Grants;
   vault: Vault;
   leases: Leases;
+  unsaved: UnsavedCredentials;
   login: NeonpanelLogin;
   log: Log;
   now: () => number;
 }): Credentials {
-  const { grants, vault, leases, login, log, now } = options;
-  const believed = new Map<string, Held>();
+  const { grants, vault, leases, unsaved, login, log, now } = options;
+  const believed = createBoundedMap<Held>(BELIEVED_GRANTS);
   const refreshing = new Map<string, Promise<Held>>();
 
   return {
@@ -67,12 +73,12 @@ export function createCredentials(options: {
       await held(caller);
     },
 
-    async accessToken(caller) {
+    async accessToken(caller, deadline) {
       const { credential, renewed } = await held(caller);
       const ahead = renewed ? 0 : REFRESH_AHEAD_MS;
       if (credential.expiresAt - now() > ahead) return credential.accessToken;
       try {
-        return (await refreshOnce(caller, credential)).credential.accessToken;
+        return (await refreshOnce(caller, credential, deadline)).credential.accessToken;
       } catch (error) {
         // NeonPanel can't refresh now, but what we have is still good for a moment.
         const usable = error instanceof NeonpanelError && credential.expiresAt > now();
@@ -81,21 +87,23 @@ export function createCredentials(options: {
       }
     },
 
-    async replaceAccessToken(caller, refused) {
+    async replaceAccessToken(caller, refused, deadline) {
       const current = await read(caller);
       if (current.credential.accessToken !== refused) return current.credential.accessToken;
-      return (await refreshOnce(caller, current.credential)).credential.accessToken;
+      return (await refreshOnce(caller, current.credential, deadline)).credential.accessToken;
     },
   };
 
   async function held(caller: Caller): Promise<Held> {
     const known = believed.get(caller.grantId);
-    const fresh = known && known.until > now() && known.owner === ownerOf(caller);
-    return fresh ? known : read(caller);
+    const isBelieved =
+      known && isFresh(known.asOf, now(), BELIEVED_MS) && known.owner === ownerOf(caller);
+    return isBelieved ? known : read(caller);
   }
 
   async function read(caller: Caller): Promise<Held> {
     const { grantId, accountId } = caller;
+    await unsaved.save(grantId);
     const asOf = now();
     const found = await grants.findWithCredential(grantId);
     const owner = ownerOf(caller);
@@ -106,38 +114,44 @@ export function createCredentials(options: {
       throw new GrantEnded('the grant or its credential is gone');
     }
     const { version } = entry;
-    return remember(grantId, { owner, credential, version, until: asOf + BELIEVED_MS });
-  }
-
-  function remember(grantId: string, held: Held): Held {
-    believed.delete(grantId);
-    if (believed.size >= BELIEVED_GRANTS) believed.delete(believed.keys().next().value!);
+    const held = { owner, credential, version, asOf };
     believed.set(grantId, held);
     return held;
   }
 
   /** One refresh at a time for a grant: parallel calls in this process wait for the same one. */
-  function refreshOnce(caller: Caller, stale: NeonpanelCredential): Promise<Held> {
+  function refreshOnce(
+    caller: Caller,
+    stale: NeonpanelCredential,
+    deadline: number,
+  ): Promise<Held> {
     const { grantId } = caller;
     const running = refreshing.get(grantId);
     if (running) return running;
-    const refresh = refreshUnderLease(caller, stale).finally(() => refreshing.delete(grantId));
+    const refresh = refreshUnderLease(caller, stale, deadline).finally(() =>
+      refreshing.delete(grantId),
+    );
     refreshing.set(grantId, refresh);
     return refresh;
   }
 
   /** And one at a time over all processes; whoever waited finds the work done. */
-  async function refreshUnderLease(caller: Caller, stale: NeonpanelCredential): Promise<Held> {
-    const isDone = async () => {
+  async function refreshUnderLease(
+    caller: Caller,
+    stale: NeonpanelCredential,
+    deadline: number,
+  ): Promise<Held> {
+    const findResult = async () => {
       const current = await read(caller);
       return current.credential.accessToken === stale.accessToken ? undefined : current;
     };
-    const done = await isDone();
-    if (done) return done;
+    const found = await findResult();
+    if (found) return found;
     // Before the lease, which is long enough for the refresh itself and no more.
     await login.prepare();
     const key = { tag: caller.grantId, kind: 'refresh-lease' };
-    return leases.hold(key, LEASE_SECONDS, isDone, async () => refresh(caller));
+    const work = () => refresh(caller);
+    return leases.hold(key, { seconds: LEASE_SECONDS, deadline, findResult, work });
   }
 
   async function refresh(caller: Caller): Promise<Held> {
@@ -157,8 +171,10 @@ export function createCredentials(options: {
       throw new GrantEnded('NeonPanel refused to refresh the credential', { cause: error });
     }
     log.info({ ...line, outcome: 'success' });
-    await vault.replace(grantId, accountId, renewed, version);
-    return remember(grantId, { ...(await read(caller)), renewed: true });
+    unsaved.add(grantId, () => vault.replace(grantId, accountId, renewed, version));
+    const fresh: Held = { ...(await read(caller)), renewed: true };
+    believed.set(grantId, fresh);
+    return fresh;
   }
 }
 

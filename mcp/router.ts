@@ -72,7 +72,7 @@ export function createMcp(options: McpOptions): Middleware {
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
     const { body, messages } = await readMessages(ctx);
-    await assertEntitled(bearer, messages);
+    await assertEntitled(bearer, messages, deadline);
     await exchange(ctx, { bearer, body, deadline, resourceMetadataUrl });
   }
 
@@ -85,7 +85,11 @@ export function createMcp(options: McpOptions): Middleware {
   }
 
   /** A tool call needs a credential that works, anything else only a living grant. @throws Unauthorized */
-  async function assertEntitled(bearer: Bearer, messages: readonly JsonRpcMessage[]) {
+  async function assertEntitled(
+    bearer: Bearer,
+    messages: readonly JsonRpcMessage[],
+    deadline: number,
+  ): Promise<void> {
     if (bearer.kind !== 'caller') {
       if (messages.every(({ method }) => DISCOVERY.has(method))) return;
       throw new Unauthorized('no token');
@@ -93,7 +97,7 @@ export function createMcp(options: McpOptions): Middleware {
     const { caller } = bearer;
     const calls = messages.some(({ method }) => method === 'tools/call');
     await unlessEnded(() =>
-      calls ? credentials.accessToken(caller) : credentials.assertAlive(caller),
+      calls ? credentials.accessToken(caller, deadline) : credentials.assertAlive(caller),
     );
   }
 

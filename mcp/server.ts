@@ -1,4 +1,11 @@
-import { McpServer, requireScopes, type ServerContext } from '@modelcontextprotocol/server';
+import {
+  McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
+  requireScopes,
+  type CallToolResult,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
 import { callTool, type CallOptions } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
 import { argumentsOf } from './tools/input.ts';
@@ -17,6 +24,7 @@ const INSTRUCTIONS =
 
 /** The list changes only with a deployment, and depends on nothing but the version. */
 const LIST_TTL_MS = 60_000;
+const MAX_SHOWN_NAME = 64;
 
 /**
  * Prepares everything a server needs and returns the function that builds one. A server holds no state of a caller:
@@ -33,6 +41,7 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     },
     handler: (args: unknown, ctx: ServerContext) => callTool(tool, args, ctx, options),
   }));
+  const registered = new Map(registrations.map((each) => [each.name, each]));
   const info = {
     name: 'neonpanel',
     title: 'NeonPanel',
@@ -53,6 +62,32 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     }
     // The SDK would convert every schema again for every list.
     server.server.setRequestHandler('tools/list', () => list);
+    // The SDK would find `constructor` among its tools, and repeat any name whole.
+    server.server.setRequestHandler('tools/call', async ({ params }, ctx) => {
+      const tool = registered.get(params.name);
+      if (!tool) {
+        const shown = params.name.slice(0, MAX_SHOWN_NAME);
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${shown}`);
+      }
+      const args = await tool.config.inputSchema['~standard'].validate(params.arguments ?? {});
+      return args.issues ? badArguments(tool.name, args.issues) : tool.handler(args.value, ctx);
+    });
     return server;
+  };
+}
+
+/** A result and no protocol error, so that the model reads it and corrects itself. */
+function badArguments(
+  toolName: string,
+  issues: readonly { path?: readonly unknown[] | undefined; message: string }[],
+): CallToolResult {
+  const problems = issues.map(({ path = [], message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  );
+  return {
+    isError: true,
+    content: [
+      { type: 'text', text: `Invalid arguments for tool ${toolName}: ${problems.join(', ')}` },
+    ],
   };
 }

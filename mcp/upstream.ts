@@ -33,14 +33,14 @@ export function upstreamFor(options: {
     request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>,
   ) {
     try {
-      const accessToken = await credentials.accessToken(caller).catch(notRenewed);
+      const accessToken = await credentials.accessToken(caller, deadline).catch(refuse);
       try {
         return await api.call({ ...request, accessToken, deadline, signal });
       } catch (error) {
         if (!(error instanceof NeonpanelError) || error.kind !== 'unauthorized') throw error;
         const replaced = await credentials
-          .replaceAccessToken(caller, accessToken)
-          .catch(notRenewed);
+          .replaceAccessToken(caller, accessToken, deadline)
+          .catch(refuse);
         return await api.call({ ...request, accessToken: replaced, deadline, signal });
       }
     } catch (error) {
@@ -49,16 +49,16 @@ export function upstreamFor(options: {
   }
 }
 
+function refuse(error: unknown): never {
+  throw error instanceof NeonpanelError ? nothingDone(error) : error;
+}
+
 /** Unlike an answer that is missing, this one leaves no doubt about a write: it was not carried out. */
-function notRenewed(error: unknown): never {
-  if (!(error instanceof NeonpanelError)) throw error;
-  const { message, detail = message } = error;
-  throw new Refusal(
-    'temporarily_unavailable',
-    503,
-    'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.',
-    { detail, cause: error },
-  );
+function nothingDone(cause: NeonpanelError): Refusal {
+  const description =
+    'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.';
+  const { message, detail = message } = cause;
+  return new Refusal('temporarily_unavailable', 503, description, { detail, cause });
 }
 
 /** The connection ended while a tool was running; the next request gets a 401. */

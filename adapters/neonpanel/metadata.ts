@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from 'oauth4webapi';
+import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
 
@@ -16,7 +17,7 @@ export function createNeonpanelMetadata(options: {
   now: () => number;
 }) {
   const { url, fetch, now } = options;
-  let cached: { server: AuthorizationServer; until: number } | undefined;
+  let cached: { server: AuthorizationServer; asOf: number } | undefined;
 
   const documented: AuthorizationServer = {
     issuer: url,
@@ -28,9 +29,10 @@ export function createNeonpanelMetadata(options: {
 
   /** @throws NeonpanelError kind `unavailable` */
   return async function metadata(): Promise<AuthorizationServer> {
-    if (cached && cached.until > now()) return cached.server;
+    if (cached && isFresh(cached.asOf, now(), FRESH_MS)) return cached.server;
+    const asOf = now();
     const server = { ...documented, ...(await read()) };
-    cached = { server, until: now() + FRESH_MS };
+    cached = { server, asOf };
     return server;
   };
 

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import {
@@ -86,9 +86,8 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     },
 
     async prepare() {
-      const server = await metadata();
-      const keys = keysOf(server);
-      await Promise.all([options.client(), keys.fresh || keys.reload().catch(unverifiable)]);
+      await metadata();
+      await options.client();
     },
 
     async refresh(old, subject) {
@@ -108,7 +107,12 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
           ),
         ),
       );
-      const claims = await verify(response.access_token, server);
+      // The old refresh token is spent: what came for it must not be lost because keys can't be had just now. It came
+      // from the token endpoint itself, over TLS, for a token that only this user's credential holds.
+      const claims = await verify(response.access_token, server).catch((error: unknown) => {
+        if (error instanceof KeysUnavailable) return decodeJwt(response.access_token);
+        throw error;
+      });
       if (claims.sub !== subject) {
         throw new NeonpanelError('refused', 'NeonPanel answered the refresh for another user');
       }
@@ -132,20 +136,19 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     accessToken: string,
     server: oauth.AuthorizationServer,
   ): Promise<JWTPayload & { sub: string }> {
-    try {
-      // NeonPanel's tokens carry no dependable `aud`.
-      const { payload } = await jwtVerify(accessToken, keysOf(server), {
-        algorithms: ['RS256'],
-        requiredClaims: ['sub'],
-        issuer: [server.issuer, url, NEONPANEL_ISSUER],
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        currentDate: new Date(now()),
-      });
-      if (typeof payload.sub !== 'string' || payload.sub === '') throw new Error('no subject');
-      return { ...payload, sub: payload.sub };
-    } catch (cause) {
-      return unverifiable(cause);
-    }
+    // NeonPanel's tokens carry no dependable `aud`.
+    const { payload } = await jwtVerify(accessToken, keysOf(server), {
+      algorithms: ['RS256'],
+      requiredClaims: ['sub'],
+      issuer: [server.issuer, url, NEONPANEL_ISSUER],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: new Date(now()),
+    }).catch((cause: Error & { code?: string }) => {
+      throw TOKEN_FAULTS.has(cause.code) ? unverifiable(cause) : new KeysUnavailable(cause);
+    });
+    const { sub } = payload;
+    if (typeof sub !== 'string' || sub === '') throw unverifiable(new Error('no subject'));
+    return { ...payload, sub };
   }
 
   function keysOf(server: oauth.AuthorizationServer) {
@@ -195,11 +198,29 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
   }
 }
 
-function unverifiable(cause: unknown): never {
-  throw new NeonpanelError('unavailable', 'NeonPanel’s access token could not be verified', {
-    detail: (cause as Error).message,
+/** jose's codes for a token that is at fault itself; with any other the keys could not be had. */
+const TOKEN_FAULTS = new Set<unknown>([
+  'ERR_JOSE_ALG_NOT_ALLOWED',
+  'ERR_JOSE_NOT_SUPPORTED',
+  'ERR_JWS_INVALID',
+  'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+  'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  'ERR_JWT_EXPIRED',
+  'ERR_JWT_INVALID',
+]);
+
+const unverifiable = (cause: Error) =>
+  new NeonpanelError('unavailable', 'NeonPanel’s access token could not be verified', {
+    detail: cause.message,
     cause,
   });
+
+/** NeonPanel's keys can't be fetched, or the one this token names is not among them yet. */
+class KeysUnavailable extends NeonpanelError {
+  constructor(cause: Error) {
+    const detail = cause.message;
+    super('unavailable', 'NeonPanel’s keys can’t be had', { detail, cause });
+  }
 }
 
 /** What NeonPanel may send the browser back with and mean "not now" (RFC 6749 §4.1.2.1); all else is a refusal. */

@@ -54,10 +54,11 @@ export function authorizationCode(options: GrantHandlerOptions) {
     const scope = grant.scope.split(' ');
     const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
     const lifetime = refreshable ? refreshTokenTtlSeconds : accessTokenTtlSeconds;
+    // Before the code is spent: once it is, nothing may fail any more.
+    await clients.keepFor(client.clientId, now() + lifetime * 1000);
     if (!(await grants.open(grantId, grant, stored.version, lifetime))) {
       throw refuse('lost the race for the code');
     }
-    await clients.keepFor(client.clientId, now() + lifetime * 1000);
     ctx.body = {
       ...tokens,
       ...(refreshable && { refresh_token: mintRefreshToken(secrets, { grantId, generation: 0 }) }),

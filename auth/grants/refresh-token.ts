@@ -36,9 +36,9 @@ export function refreshToken(options: GrantHandlerOptions) {
       const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
       if (verdict === 'rotate') {
         const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt: now() };
+        await clients.keepFor(client.clientId, now() + refreshTokenTtlSeconds * 1000);
         // Lost to a parallel request with the same token: look again, it is a repeat now.
         if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
-        await clients.keepFor(client.clientId, now() + refreshTokenTtlSeconds * 1000);
       }
       const successor = mintRefreshToken(secrets, { grantId, generation: generation + 1 });
       ctx.body = { ...tokens, refresh_token: successor };
