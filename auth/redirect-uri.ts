@@ -4,6 +4,8 @@
  */
 
 const MAX_LENGTH = 2_048;
+/** What the answer adds to the query: beside one already there, a client might read the wrong one. */
+const RESPONSE_PARAMETERS = ['code', 'state', 'iss', 'error', 'error_description', 'response'];
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /**
@@ -28,6 +30,9 @@ export function redirectUriProblem(raw: unknown, schemes: readonly string[]): st
   // VS Code registers a bare authority without the final slash; nothing else may differ from the canonical spelling.
   if (url.href !== raw && !(url.href === `${raw}/` && url.pathname === '/')) {
     return 'must be in canonical form';
+  }
+  if (RESPONSE_PARAMETERS.some((name) => url.searchParams.has(name))) {
+    return 'must not contain response parameters';
   }
   const scheme = url.protocol.slice(0, -1);
   if (scheme === 'https') return url.hostname === '' ? 'must have a host' : undefined;

@@ -21,6 +21,8 @@ export function readRefreshToken(secrets: Secrets, token: string): RefreshToken 
   const [grantId, generation, mac, ...rest] = token.split('.');
   if (!grantId || !generation || !mac || rest.length > 0) return undefined;
   if (!isGrantId(grantId) || !/^(0|[1-9]\d{0,14})$/.test(generation)) return undefined;
+  // One spelling only: decoding would overlook padding, line ends, the other alphabet and spare bits.
+  if (Buffer.from(mac, 'base64url').toString('base64url') !== mac) return undefined;
   if (!secrets.verifyMac('refresh-token', `${grantId}.${generation}`, mac)) return undefined;
   return { grantId, generation: Number(generation) };
 }

@@ -251,3 +251,37 @@ test('[T6] [D8] no sequence of refreshes forks a family (property)', (t) => {
   );
   t.pass();
 });
+
+test('[D8] of a refresh token only the canonical spelling is taken', async (t) => {
+  const { client, tokens } = await connect(harness);
+  const token = tokens.refresh_token;
+  const last = token.at(-1)!;
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  // The last character of 43 carries two spare bits, which decoding drops.
+  const sameBits = alphabet[alphabet.indexOf(last) ^ 1]!;
+  const others = [
+    `${token}=`,
+    `${token}\n`,
+    `${token} `,
+    `${token}!`,
+    token.slice(0, -1) + sameBits,
+  ];
+  for (const other of others) {
+    t.is(errorOf(await refresh(url, client, other)), 'invalid_grant', JSON.stringify(other));
+  }
+  t.is((await refresh(url, client, token)).status, 200, 'and nothing has happened to the family');
+
+  const secrets = createSecrets([new Uint8Array(32)]);
+  const grantId = token.split('.')[0]!;
+  let converted = 0;
+  for (let generation = 0; generation < 50; generation++) {
+    const minted = mintRefreshToken(secrets, { grantId, generation });
+    t.deepEqual(readRefreshToken(secrets, minted), { grantId, generation });
+    const [family, number, mac] = minted.split('.');
+    const plain = mac!.replaceAll('-', '+').replaceAll('_', '/');
+    if (plain === mac) continue;
+    converted++;
+    t.is(readRefreshToken(secrets, `${family}.${number}.${plain}`), undefined);
+  }
+  t.true(converted > 0);
+});

@@ -842,3 +842,27 @@ test('[A12] what a client registered is shown to the person who decides', async 
   const denied = await answerConsent(page, { decision: 'deny' });
   t.is(denied.stoppedAt!.searchParams.get('error'), 'access_denied');
 });
+
+test('[T12] redirect URIs that already hold a parameter of the answer are refused, other queries are not', async (t) => {
+  const names = ['code', 'state', 'iss', 'error', 'error_description', 'response', '%63ode'];
+  for (const name of names) {
+    for (const uri of [
+      `https://a.example/cb?${name}=x`,
+      `https://a.example/cb?tenant=7&${name}`,
+      `http://localhost:1/cb?${name}=`,
+    ]) {
+      const { status, body } = await register(url, { redirect_uris: [REDIRECT_URI, uri] });
+      t.is(status, 400, uri);
+      t.is(body.error as unknown, 'invalid_redirect_uri', uri);
+      t.regex(String(body.error_description), /must not contain response parameters/, uri);
+    }
+  }
+  const redirect_uris = [
+    'https://a.example/cb?tenant=7&next=/code/state',
+    'https://a.example/code?codes=1&Code=2&error_uri=x',
+    'http://localhost:1/cb?x=code',
+  ];
+  const { status, body } = await register(url, { redirect_uris });
+  t.is(status, 201, JSON.stringify(body));
+  t.deepEqual(body.redirect_uris as unknown, redirect_uris);
+});

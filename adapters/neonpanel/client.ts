@@ -1,3 +1,4 @@
+import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
 import { openIfPossible, type Secrets } from '../secrets.ts';
@@ -33,16 +34,20 @@ export function createNeonpanelClient(options: {
   now?: () => number;
 }) {
   const { configured, neonpanelUrl, redirectUri, fetch, store, secrets, now = Date.now } = options;
-  let ours: Promise<NeonpanelClient> | undefined;
+  let known: { client: NeonpanelClient; asOf: number } | undefined;
+  let checking: Promise<NeonpanelClient> | undefined;
 
   /** @throws NeonpanelError kind `unavailable`, StoreUnavailable */
   return async function client(): Promise<NeonpanelClient> {
     if (configured) return configured;
-    ours ??= storedOrNew();
-    return ours.catch((error) => {
-      ours = undefined;
-      throw error;
-    });
+    if (known && isFresh(known.asOf, now(), BELIEVED_MS)) return known.client;
+    checking ??= storedOrNew()
+      .then((client) => {
+        known = { client, asOf: now() };
+        return client;
+      })
+      .finally(() => (checking = undefined));
+    return checking;
   };
 
   async function storedOrNew(): Promise<NeonpanelClient> {
@@ -61,10 +66,13 @@ export function createNeonpanelClient(options: {
     // Once the token is over, a 401 says nothing about the client, and a new one would cost everybody their connection.
     const over = now() - registeredAt > MANAGEMENT_TOKEN_MS;
     if (!managementUri || over) return registration;
-    const { status } = await fetch(managementUri, {
+    const answer = await fetch(managementUri, {
       headers: { authorization: `Bearer ${managementToken}`, accept: 'application/json' },
-    }).catch(unavailable);
-    return status === 401 || status === 404 ? undefined : registration;
+    }).catch((cause) => {
+      // No answer is no reason to stop using what worked so far.
+      if (known?.client.clientId !== registration.clientId) unavailable(cause);
+    });
+    return answer?.status === 401 || answer?.status === 404 ? undefined : registration;
   }
 
   async function register(replaced: Entry | undefined): Promise<NeonpanelClient> {
@@ -100,6 +108,9 @@ export function createNeonpanelClient(options: {
     return kept ? registration : storedOrNew();
   }
 }
+
+/** A client that NeonPanel forgets meanwhile is replaced after this, without a restart. */
+const BELIEVED_MS = 60_000;
 
 /** How long NeonPanel takes a registration access token. */
 const MANAGEMENT_TOKEN_MS = 30 * 86_400_000;

@@ -21,6 +21,10 @@ import type { Entry, Key, Lifetime, Store, Write } from '../store.ts';
 /** Keys fetched per step of `keys`, so that no read transaction outlives a turn of the event loop. */
 const KEYS_PAGE = 500;
 
+/** How long a commit believes that the file is still where it was. */
+const PLACE_MS = 1_000;
+const TAKEN_AWAY = 'the file was moved, deleted or replaced';
+
 /**
  * @param options.path file, created with its folder if there is none, or ':memory:'
  * @param options.now epoch milliseconds, for lifetimes
@@ -39,9 +43,28 @@ export async function openSqliteStore(options: {
   const path = resolve(options.path);
   const db = inMemory ? openMemory() : await openFile({ path, busyTimeoutMs, log });
   const isInPlace = inMemory ? () => true : watchPlace(path);
+  let lookedAt = performance.now();
+  let inPlace = true;
   const sql = prepare(db);
   const inLine = createLine();
   let open = true;
+
+  /**
+   * What is written to a file that was taken away is lost with this process.
+   *
+   * @param maxAgeMs how old the last look may be
+   * @throws StoreUnavailable
+   */
+  function assertInPlace(maxAgeMs: number): void {
+    const time = performance.now();
+    if (time - lookedAt >= maxAgeMs) {
+      const before = inPlace;
+      lookedAt = time;
+      inPlace = isInPlace();
+      if (before && !inPlace) log?.error({ event: 'store', path }, `store: ${TAKEN_AWAY}`);
+    }
+    if (!inPlace) throw new StoreUnavailable(`sqlite: ${TAKEN_AWAY}`);
+  }
 
   /** Does `work` all or nothing, alone among all processes. False from `work` means: undo, an expectation failed. */
   function transact(work: () => boolean): boolean {
@@ -160,6 +183,7 @@ export async function openSqliteStore(options: {
     commit: (writes) =>
       translated(async () => {
         checkWrites(writes);
+        assertInPlace(PLACE_MS);
         // Chosen once, before any attempt: it names this commit however often it has to be tried.
         const version = randomBytes(12).toString('base64url');
         const done = await write(() => {
@@ -182,7 +206,7 @@ export async function openSqliteStore(options: {
 
     ping: () =>
       translated(async () => {
-        if (!isInPlace()) throw new StoreUnavailable('sqlite: the file was moved or deleted');
+        assertInPlace(0);
         // A real write (the count of commits), since a full disk still reads.
         await write(() => true);
       }),

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { mock } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { openSqliteStore } from '../../adapters/sqlite/sqlite.ts';
 import { StoreUnavailable } from '../../errors.ts';
@@ -65,6 +67,47 @@ test('[D11] sqlite: a file that was taken away while in use is not ready', async
   await t.throwsAsync(store.ping(), { instanceOf: StoreUnavailable });
   await store.close();
 });
+
+for (const [what, takeAway] of [
+  ['deleted', (path: string) => rmSync(path)],
+  ['replaced', (path: string) => renameSync(`${path}.other`, path)],
+] as const) {
+  test(`[X31] sqlite: commits into a file that was ${what} stop within a moment, said once`, async (t) => {
+    const { path } = pathFor(t);
+    await (await openSqliteStore({ path: `${path}.other` })).close();
+    const lines: string[] = [];
+    const log = createLog('error', { write: (line) => lines.push(line) });
+    const store = await openSqliteStore({ path, log });
+    await put(store, key, 'value');
+    linkSync(path, `${path}.kept`);
+    takeAway(path);
+
+    const refused = async () => {
+      try {
+        await put(store, key, 'lost');
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    let error = await refused();
+    for (let i = 0; !error && i < 200; i++) {
+      await delay(50);
+      error = await refused();
+    }
+    t.true(error instanceof StoreUnavailable, `${error}`);
+    for (let i = 0; i < 3; i++) t.true((await refused()) instanceof StoreUnavailable);
+    await t.throwsAsync(store.ping(), { instanceOf: StoreUnavailable });
+    t.is(lines.length, 1);
+    t.like(JSON.parse(lines[0]!), { event: 'store', path });
+
+    renameSync(`${path}.kept`, path);
+    await t.notThrowsAsync(store.ping());
+    await put(store, key, 'back again');
+    t.is(await valueOf(store, key), 'back again');
+    await store.close();
+  });
+}
 
 test('[D11] sqlite: a newer schema is refused and left alone', async (t) => {
   const { path } = pathFor(t);

@@ -49,6 +49,19 @@ for (const era of ERAS) {
     t.deepEqual(sent, []);
   });
 
+  test(`[T39] ${era}: no name of a JavaScript object is a tool, and no name is repeated at length`, async (t) => {
+    const url = await mcpHost(t, factory());
+    for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '']) {
+      const { message } = await callTool(url, era, name, {});
+      t.deepEqual({ ...message.error }, { code: -32602, message: `Unknown tool: ${name}` });
+    }
+    // 2026-07-28 repeats the name in a header, and Node takes no more than 16 kB of those.
+    const long = 'x'.repeat(era === 'legacy' ? 100_000 : 8_000);
+    const { message } = await callTool(url, era, long, {});
+    t.is(message.error.code, -32602);
+    t.is(message.error.message, `Unknown tool: ${'x'.repeat(64)}`);
+  });
+
   test(`${era}: bad arguments are an error result that says which and what is expected`, async (t) => {
     const { sent, serve } = answering(answerFromFixtures);
     const url = await mcpHost(t, serve);
