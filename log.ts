@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { patientStdout } from './stdout.ts';
 
 /** A structured logger: `log.info({ event: 'token', outcome: 'success' })`. One line of JSON per event on stdout. */
 export type Log = Logger;
@@ -34,6 +35,6 @@ export function createLog(level: string, destination?: { write(line: string): vo
         censor: '[redacted]',
       },
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? patientStdout(),
   );
 }

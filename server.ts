@@ -5,6 +5,13 @@ import { ConfigError, describeConfig, loadConfig, type Config } from './config.t
 import { createLog, type Log } from './log.ts';
 import { welcome } from './cli/welcome.ts';
 
+/** After SIGTERM a balancer needs some seconds to see that we are not ready and to send requests elsewhere. */
+const GRACE_MS = 5_000;
+/** Without a balancer: enough for busy clients to be told to close their connections. */
+const LOOPBACK_GRACE_MS = 300;
+/** For the last lines of the log, if nobody reads it. */
+const FLUSH_MS = 500;
+
 /** The command behind `npm start`. */
 async function main(): Promise<void> {
   if (existsSync('.env')) process.loadEnvFile();
@@ -22,13 +29,20 @@ async function main(): Promise<void> {
     log.info({ event: 'stop', signal });
     // The sandbox last: requests under way still need it.
     void app
-      .close()
+      .close(config.production ? GRACE_MS : LOOPBACK_GRACE_MS)
       .then(() => sandbox?.close())
+      .then(() => flushed(log))
       .finally(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 }
+
+const flushed = (log: Log): Promise<void> =>
+  new Promise((resolve) => {
+    log.flush(() => resolve());
+    setTimeout(resolve, FLUSH_MS);
+  });
 
 /** Loaded only when wanted; a port that is taken is no reason not to serve. */
 async function startSandbox({ sandbox, dataDir }: Config, log: Log) {

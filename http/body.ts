@@ -6,6 +6,9 @@ import { Refusal } from '../errors.ts';
 /** Bodies of OAuth requests; the largest real one is a registration of a few kilobytes. */
 export const OAUTH_BODY_LIMIT_BYTES = 56 * 1024;
 
+/** How long the rest of a refused body is read. */
+const LINGER_MS = 1_000;
+
 /**
  * Reads a request body as text.
  *
@@ -19,12 +22,10 @@ export async function readText(ctx: Context, limit: number): Promise<string> {
   try {
     for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
       received += (chunk as Buffer).length;
-      if (received > limit) throw tooLarge(limit);
+      if (received > limit) throw tooLarge(ctx, limit);
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
-    // The rest is read and thrown away, for as long as the server's request time-out allows: closing the connection in
-    // the middle of it would reset it, and the client would never see the answer.
     ctx.req.resume();
     if (error instanceof Refusal) throw error;
     throw new Refusal('invalid_request', 400, 'The request body could not be read.', {
@@ -36,11 +37,27 @@ export async function readText(ctx: Context, limit: number): Promise<string> {
 
 /** @throws Refusal 413 if the declared length is above the limit */
 export function refuseOversize(ctx: Context, limit: number): void {
-  if (Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  if (Number(ctx.req.headers['content-length'] ?? 0) > limit) throw tooLarge(ctx, limit);
 }
 
-const tooLarge = (limit: number) =>
-  new Refusal('invalid_request', 413, `The request body must not exceed ${limit} bytes.`);
+function tooLarge(ctx: Context, limit: number): Refusal {
+  closeAfterAnswer(ctx);
+  return new Refusal('invalid_request', 413, `The request body must not exceed ${limit} bytes.`);
+}
+
+/**
+ * Ends the connection with the answer. Closing it in the middle of a body would reset it, and the client would never
+ * see the answer: the rest is read and thrown away for a moment.
+ */
+function closeAfterAnswer(ctx: Context): void {
+  const { socket } = ctx.req;
+  ctx.set('Connection', 'close');
+  // What Node calls when the last answer of a connection is written.
+  socket.destroySoon = () => {
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+}
 
 /**
  * Puts a body in the place of the one that was read, so that the engine reads it as if it had come over the wire.

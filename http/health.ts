@@ -3,9 +3,14 @@ import type { Middleware } from 'koa';
 /**
  * `/healthz` and `/health`: the process is alive. `/readyz`: it can serve, which needs the store; no addresses in it.
  *
- * @param ready resolves if the store answers
+ * @param options.ready resolves if the store answers
+ * @param options.stopping told to stop: alive, but no more requests, please
  */
-export function health(options: { version: string; ready: () => Promise<void> }): Middleware {
+export function health(options: {
+  version: string;
+  ready: () => Promise<void>;
+  stopping: () => boolean;
+}): Middleware {
   const started = Date.now();
   return async function healthChecks(ctx, next) {
     const alive = ctx.path === '/healthz' || ctx.path === '/health';
@@ -27,6 +32,11 @@ export function health(options: { version: string; ready: () => Promise<void> })
         timestamp,
         uptimeSeconds,
       };
+      return;
+    }
+    if (options.stopping()) {
+      ctx.status = 503;
+      ctx.body = { status: 'stopping' };
       return;
     }
     try {

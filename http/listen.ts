@@ -1,19 +1,29 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Longer than a balancer keeps its idle connections (60 s): it must never send into one we are closing. */
 const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Requests under way get this long to finish when the process is told to stop. */
-const DRAIN_MS = 25_000;
+/** Requests under way get this long to finish when the process is told to stop: longer than any tool call may take. */
+const DRAIN_MS = 28_000;
+/** A connection that was just made gets this long to send its request. */
+const FIRST_REQUEST_MS = 1_000;
+const SWEEP_MS = 50;
+/** Enough for what is on its way to be accepted. */
+const HOLD_MS = 100;
 
 export interface Listening {
   readonly port: number;
   /** What is really bound: of `localhost` one address may be missing. */
   readonly addresses: readonly string[];
-  /** Stops accepting, lets requests under way finish, closes idle connections. */
-  close(): Promise<void>;
+  /**
+   * Tells every client to close its connection (`Connection: close`), stops accepting, lets requests under way finish.
+   *
+   * @param graceMs accepts for so long while it tells them, so that no busy connection is cut between two requests
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 /**
@@ -21,12 +31,16 @@ export interface Listening {
  * @throws the listen error (EADDRINUSE, EACCES …) if no address could be bound
  */
 export async function listen(
-  handler: RequestListener,
+  serve: RequestListener,
   host: string,
   port: number,
 ): Promise<Listening> {
-  if (host === '::') return combine([await bindEverywhere(handler, port)]);
-  if (host !== 'localhost') return combine([await bind(handler, host, port)]);
+  const traffic = createTraffic();
+  const handler: RequestListener = (req, res) => {
+    traffic.begin(req.socket, res, () => serve(req, res));
+  };
+  if (host === '::') return combine([await bindEverywhere(handler, port)], traffic);
+  if (host !== 'localhost') return combine([await bind(handler, host, port)], traffic);
   const first = await bind(handler, '127.0.0.1', port);
   const second = await bind(handler, '::1', portOf(first)).catch((error: NodeJS.ErrnoException) => {
     // A machine without IPv6, or another program on that one address: the other still serves.
@@ -34,7 +48,7 @@ export async function listen(
       return undefined;
     throw error;
   });
-  return combine(second ? [first, second] : [first]);
+  return combine(second ? [first, second] : [first], traffic);
 }
 
 /** `::` takes IPv4 as well; a machine without IPv6 has only the other. */
@@ -65,15 +79,76 @@ async function bind(handler: RequestListener, host: string, port: number): Promi
   return server;
 }
 
-function combine(servers: readonly Server[]): Listening {
+interface Traffic {
+  begin(socket: Socket, answer: ServerResponse, serve: () => void): void;
+  /** From now on every answer is the last one of its connection. */
+  stop(): void;
+  /** Serves nothing that comes during `action`, but everything after it. */
+  holdDuring(action: () => Promise<void>): Promise<void>;
+  isBusy(socket: Socket): boolean;
+}
+
+/** The answers under way. */
+function createTraffic(): Traffic {
+  const underWay = new Map<ServerResponse, Socket>();
+  let stopping = false;
+  let held: (() => void)[] | undefined;
+  const last = (answer: ServerResponse) => {
+    answer.shouldKeepAlive = false;
+  };
+  return {
+    begin(socket, answer, serve) {
+      underWay.set(answer, socket);
+      answer.once('close', () => underWay.delete(answer));
+      if (stopping) last(answer);
+      if (held) held.push(serve);
+      else serve();
+    },
+    stop() {
+      stopping = true;
+      for (const answer of underWay.keys()) last(answer);
+    },
+    async holdDuring(action) {
+      held = [];
+      await action();
+      const waiting = held;
+      held = undefined;
+      for (const serve of waiting) serve();
+    },
+    isBusy: (socket) => underWay.values().some((busy) => busy === socket),
+  };
+}
+
+function combine(servers: readonly Server[], traffic: Traffic): Listening {
+  const sockets = new Set<Socket>();
+  for (const server of servers) {
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+  }
   return {
     port: portOf(servers[0]!),
     addresses: servers.map((server) => (server.address() as AddressInfo).address),
-    async close() {
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      servers.forEach((server) => server.closeIdleConnections());
+    async close(graceMs = 0) {
+      traffic.stop();
+      if (graceMs > 0) await sleep(graceMs);
+      let closed: Promise<unknown>[] = [];
+      await traffic.holdDuring(async () => {
+        // Connections that still wait in the queue of the listener are reset when it closes. Clients that wait for an
+        // answer make no new ones, and those that were made are accepted meanwhile.
+        if (graceMs > 0) await sleep(HOLD_MS);
+        closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      });
+      const since = Date.now();
+      const sweep = setInterval(() => {
+        servers.forEach((server) => server.closeIdleConnections());
+        if (Date.now() - since < FIRST_REQUEST_MS) return;
+        for (const socket of sockets) if (!traffic.isBusy(socket)) socket.destroy();
+      }, SWEEP_MS);
       const cut = setTimeout(() => servers.forEach((s) => s.closeAllConnections()), DRAIN_MS);
       await Promise.all(closed);
+      clearInterval(sweep);
       clearTimeout(cut);
     },
   };

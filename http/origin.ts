@@ -20,6 +20,10 @@ export function pinOrigin(options: {
   const { publicUrl, loopback, trustedProxyHops } = options;
   const { protocol, host } = new URL(publicUrl);
   return async function pinned(ctx, next) {
+    // RFC 9112 §3.2; of two, Node would take the first and a proxy perhaps the last.
+    if (hostHeaders(ctx.req.rawHeaders) > 1) {
+      throw new Refusal('invalid_request', 400, 'A request has one Host header.');
+    }
     const asked = ctx.req.headers.host ?? '';
     // A target in absolute form (RFC 9112 §3.2.2) names a host of its own, which koa would prefer.
     const relative = ctx.req.url?.startsWith('/') ?? false;
@@ -39,3 +43,7 @@ export function pinOrigin(options: {
     await next();
   };
 }
+
+/** @param raw names and values in turn */
+const hostHeaders = (raw: readonly string[]): number =>
+  raw.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length;

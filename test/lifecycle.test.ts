@@ -1,0 +1,161 @@
+import test from 'ava';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { send, sendBytes } from './raw-http.ts';
+import { startHarness } from './support/harness.ts';
+import { startServerProcess } from './support/server-process.ts';
+
+const harness = await startHarness();
+test.after.always(() => harness.close());
+
+const CLIENTS = 16;
+
+/** One request; the connection it went over says `Connection: close` or not. */
+function get(agent: Agent, url: string): Promise<{ status: number; last: boolean }> {
+  return new Promise((resolve, reject) => {
+    request(`${url}/.well-known/jwks.json`, { agent }, (answer) => {
+      answer.resume();
+      answer.once('error', reject);
+      answer.once('end', () =>
+        resolve({ status: answer.statusCode!, last: answer.headers.connection === 'close' }),
+      );
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+test.serial(
+  '[X25] SIGTERM in the middle of busy keep-alive connections loses no request',
+  async (t) => {
+    const server = await startServerProcess(t, { stdout: 'pipe' });
+    server.child.stdout!.resume();
+    const failures: string[] = [];
+    const statuses = new Set<number>();
+    let answered = 0;
+    let told = 0;
+    const client = async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (;;) {
+        const answer = await get(agent, server.url).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ECONNREFUSED') failures.push(`${error.code} ${error.message}`);
+        });
+        if (!answer) break;
+        answered += 1;
+        statuses.add(answer.status);
+        // A client that is told to go comes back at once, until nobody is there.
+        if (answer.last) told += 1;
+      }
+      agent.destroy();
+    };
+    const clients = Array.from({ length: CLIENTS }, client);
+    while (answered < 500) await sleep(5);
+    server.child.kill('SIGTERM');
+    await Promise.all(clients);
+    t.is(await server.ended, 0);
+    t.deepEqual(failures, []);
+    t.deepEqual([...statuses], [200]);
+    t.true(told >= CLIENTS);
+  },
+);
+
+test.serial(
+  '[X25] while it stops the server is not ready, serves, and keeps no connection',
+  async (t) => {
+    const server = await startServerProcess(t, { stdout: 'pipe' });
+    let log = '';
+    server.child.stdout!.setEncoding('utf8').on('data', (text: string) => (log += text));
+    server.child.kill('SIGTERM');
+    while (!log.includes('"stop"')) await sleep(2);
+    const ready = await send(server.url, '/readyz');
+    t.is(ready.status, 503);
+    t.deepEqual(ready.json, { status: 'stopping' });
+    t.is(ready.headers.connection, 'close');
+    const alive = await send(server.url, '/healthz');
+    t.is(alive.status, 200);
+    t.is(alive.headers.connection, 'close');
+    t.is(await server.ended, 0);
+  },
+);
+
+test.serial('[X25] a request under way at SIGTERM is finished', async (t) => {
+  const server = await startServerProcess(t, { stdout: 'pipe' });
+  let log = '';
+  server.child.stdout!.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (text: string) => (answer += text));
+  const body = '{}';
+  socket.write(
+    `POST /oauth2/register HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n{`,
+  );
+  await sleep(100);
+  server.child.kill('SIGTERM');
+  while (!log.includes('"stop"')) await sleep(5);
+  // The listener has gone, the request has not.
+  while (await send(server.url, '/healthz').then(Boolean, () => false)) await sleep(20);
+  socket.write('}');
+  await once(socket, 'close');
+  t.regex(answer, /^HTTP\/1\.1 400 /);
+  t.regex(answer, /^connection: close\r$/im);
+  t.is(await server.ended, 0);
+});
+
+test.serial('a connection on which nothing was sent does not hold the stop up', async (t) => {
+  const server = await startServerProcess(t, { stdout: 'pipe' });
+  server.child.stdout!.resume();
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  server.child.kill('SIGTERM');
+  t.is(await Promise.race([server.ended, sleep(20_000, 'still there', { ref: false })]), 0);
+});
+
+for (const [how, head] of [
+  ['of declared length', 'Content-Length: 50000000'],
+  ['in chunks', 'Transfer-Encoding: chunked'],
+] as const) {
+  test(`[T41] after 413 to a body ${how} nothing follows and the connection ends`, async (t) => {
+    const { host, port } = new URL(harness.url);
+    const socket = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {}); // the server's good right, once it has answered
+    let answer = '';
+    let ended = false;
+    socket.setEncoding('latin1').on('data', (text: string) => (answer += text));
+    socket.once('close', () => (ended = true));
+    socket.write(
+      `POST /oauth2/register HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${head}\r\n\r\n`,
+    );
+    const part = 'x'.repeat(0x8000);
+    const chunk = head.includes('chunked') ? `8000\r\n${part}\r\n` : part;
+    // A slow sender that never stops of itself before the 15 s of a request are over.
+    for (let i = 0; i < 400 && !ended; i++) {
+      if (socket.writable) socket.write(chunk);
+      await sleep(50);
+    }
+    t.true(ended);
+    t.regex(answer, /^HTTP\/1\.1 413 /);
+    t.regex(answer, /^connection: close\r$/im);
+    t.is(answer.match(/HTTP\/1\.1 /g)!.length, 1, answer);
+    t.notRegex(answer, / 408 /);
+  });
+}
+
+for (const path of ['/mcp', '/oauth2/token', '/healthz', '/.well-known/jwks.json']) {
+  test(`[T10] two Host headers are refused with 400 at ${path}`, async (t) => {
+    const { host } = new URL(harness.url);
+    const ask = (...hosts: string[]) =>
+      sendBytes(
+        harness.url,
+        `GET ${path} HTTP/1.1\r\n${hosts.join('\r\n')}\r\nConnection: close\r\n\r\n`,
+      );
+    for (const second of [host, 'evil.example']) {
+      t.regex(await ask(`Host: ${host}`, `Host: ${second}`), /^HTTP\/1\.1 400 /);
+      t.regex(await ask(`Host: ${second}`, `hOST: ${host}`), /^HTTP\/1\.1 400 /);
+    }
+    t.notRegex(await ask(`Host: ${host}`, 'X-Host: evil.example'), /^HTTP\/1\.1 400 /);
+  });
+}
