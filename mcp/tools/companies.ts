@@ -10,8 +10,14 @@ import { defineTool, READS } from './tool.ts';
 export const listCompanies = defineTool({
   name: 'listCompanies',
   title: 'List companies',
-  description:
-    'Lists the companies the signed-in NeonPanel user may see: name, short name, uuid, numeric id, currency and time zone. Call it first, or when it is unclear which company is meant; the other tools take any of uuid, id, name or short name. It also shows whether the NeonPanel account is connected. Paginated: read on until current_page is last_page.',
+  description: [
+    'Lists the companies the signed-in NeonPanel user may see: name, short name, uuid, numeric id,',
+    'currency and time zone.',
+    'Call it first, or when it is unclear which company is meant; the other tools take any of uuid, id,',
+    'name or short name.',
+    'It also shows whether the NeonPanel account is connected.',
+    'Paginated: read on until current_page is last_page.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({ page: argument.page, perPage: argument.perPage }),
@@ -27,8 +33,13 @@ export const listCompanies = defineTool({
 export const listCompaniesWithPermission = defineTool({
   name: 'listCompaniesWithPermission',
   title: 'List companies with a permission',
-  description:
-    'Lists the companies in which the signed-in user holds one NeonPanel permission, for questions such as "in which companies may I see finance reports?". Permissions are names such as view:quicksight_group.finance-new, view:quicksight_group.bookkeeping, view:quicksight_group.inventory_management_new or view:pages.processes.inventory-orders. For an ordinary list of companies use listCompanies.',
+  description: [
+    'Lists the companies in which the signed-in user holds one NeonPanel permission, for questions such',
+    'as "in which companies may I see finance reports?".',
+    'Permissions are names such as view:quicksight_group.finance-new, view:quicksight_group.bookkeeping,',
+    'view:quicksight_group.inventory_management_new or view:pages.processes.inventory-orders.',
+    'For an ordinary list of companies use listCompanies.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({

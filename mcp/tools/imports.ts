@@ -28,8 +28,12 @@ const importState = {
 export const getImportInstructions = defineTool({
   name: 'getImportInstructions',
   title: 'Get instructions for entering documents',
-  description:
-    'Explains which fields NeonPanel expects for a document type (only "bill" exists): general notes and one description per attribute. Always call it before createDocuments and build `data` from it, never from memory. Not needed for a PDF: use createDocumentsByPdf.',
+  description: [
+    'Explains which fields NeonPanel expects for a document type (only "bill" exists): general notes and',
+    'one description per attribute.',
+    'Always call it before createDocuments and build `data` from it, never from memory.',
+    'Not needed for a PDF: use createDocumentsByPdf.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({ type: argument.documentType }),
@@ -47,8 +51,15 @@ export const getImportInstructions = defineTool({
 export const createDocuments = defineTool({
   name: 'createDocuments',
   title: 'Create documents',
-  description:
-    'Creates documents (type "bill") in a company from structured data. This writes to the books: confirm company, amounts and dates with the user first. Call getImportInstructions before and give `data` exactly the fields it names. Dates before the company\'s entry lock date are refused. If the outcome is unclear, check in NeonPanel before calling again: a second call creates the documents a second time. Follow the returned request_id with checkImportStatus unless status is done.',
+  description: [
+    'Creates documents (type "bill") in a company from structured data.',
+    'This writes to the books: confirm company, amounts and dates with the user first.',
+    'Call getImportInstructions before and give `data` exactly the fields it names.',
+    "Dates before the company's entry lock date are refused.",
+    'If the outcome is unclear, check in NeonPanel before calling again: a second call creates the',
+    'documents a second time.',
+    'Follow the returned request_id with checkImportStatus unless status is done.',
+  ].join(' '),
   scope: WRITE,
   annotations: ADDS,
   input: z.strictObject({
@@ -73,8 +84,14 @@ export const createDocuments = defineTool({
 export const createDocumentsByPdf = defineTool({
   name: 'createDocumentsByPdf',
   title: 'Create documents from a PDF',
-  description:
-    'Lets NeonPanel read a PDF (a supplier invoice, type "bill") and enter it as a document. This writes to the books: confirm company and file with the user first. file.link must be a public https link that NeonPanel can download at once, such as a short-lived signed link. The PDF is processed later: wait retry_after_seconds, then call checkImportStatus with the request_id until status is done or error. If the outcome is unclear, check before calling again: a second call enters the PDF a second time.',
+  description: [
+    'Lets NeonPanel read a PDF (a supplier invoice, type "bill") and enter it as a document.',
+    'This writes to the books: confirm company and file with the user first. file.link must be a public',
+    'https link that NeonPanel can download at once, such as a short-lived signed link.',
+    'The PDF is processed later: wait retry_after_seconds, then call checkImportStatus with the',
+    'request_id until status is done or error.',
+    'If the outcome is unclear, check before calling again: a second call enters the PDF a second time.',
+  ].join(' '),
   scope: WRITE,
   // NeonPanel downloads from an address that somebody else runs.
   annotations: { ...ADDS, openWorldHint: true },
@@ -110,8 +127,13 @@ export const createDocumentsByPdf = defineTool({
 export const checkImportStatus = defineTool({
   name: 'checkImportStatus',
   title: 'Check the status of an import',
-  description:
-    'Shows how far an import is: queued or processing (wait retry_after_seconds, then ask again), done (documents lists what was created, with links) or error. Use the request_id returned by createDocuments or createDocumentsByPdf, with the same company and type. Stop after a few minutes and tell the user that NeonPanel is still working on it.',
+  description: [
+    'Shows how far an import is: queued or processing (wait retry_after_seconds, then ask again), done',
+    '(documents lists what was created, with links) or error.',
+    'Use the request_id returned by createDocuments or createDocumentsByPdf, with the same company and',
+    'type.',
+    'Stop after a few minutes and tell the user that NeonPanel is still working on it.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({

@@ -11,8 +11,15 @@ import { defineTool, READS, type Query, type Upstream } from './tool.ts';
 export const listInventoryItems = defineTool({
   name: 'listInventoryItems',
   title: 'List inventory items',
-  description:
-    'Finds the inventory items (products) of a company: id, name, SKU, ASIN, FNSKU, country, size and weight. Use search for free text, or fnsku, asin, sku for exact codes. A parent ASIN has several SKUs and one SKU exists once per marketplace, so always look at country_code. The id is what getInventoryDetails, getInventoryLandedCost and getInventoryCogs need. Paginated: read on until current_page is last_page.',
+  description: [
+    'Finds the inventory items (products) of a company: id, name, SKU, ASIN, FNSKU, country, size and',
+    'weight.',
+    'Use search for free text, or fnsku, asin, sku for exact codes.',
+    'A parent ASIN has several SKUs and one SKU exists once per marketplace, so always look at',
+    'country_code.',
+    'The id is what getInventoryDetails, getInventoryLandedCost and getInventoryCogs need.',
+    'Paginated: read on until current_page is last_page.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({
@@ -40,8 +47,14 @@ export const listInventoryItems = defineTool({
 export const getInventoryDetails = defineTool({
   name: 'getInventoryDetails',
   title: 'Get stock and restock data of an item',
-  description:
-    'Shows one inventory item: its balance in every warehouse (today or at the end of balancesDate) and its restock data (daily sales, lead times, safety stock, landed cost, target price). Use it for "stock of SKU X everywhere", "days of cover" (balances divided by estimated_daily_sales) and "what must I restock?". Call listInventoryItems first for the id. Not paginated.',
+  description: [
+    'Shows one inventory item: its balance in every warehouse (today or at the end of balancesDate) and',
+    'its restock data (daily sales, lead times, safety stock, landed cost, target price).',
+    'Use it for "stock of SKU X everywhere", "days of cover" (balances divided by estimated_daily_sales)',
+    'and "what must I restock?".',
+    'Call listInventoryItems first for the id.',
+    'Not paginated.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({
@@ -96,8 +109,16 @@ async function getBalances(neonpanel: Upstream, item: string, query: Query) {
 export const getInventoryLandedCost = defineTool({
   name: 'getInventoryLandedCost',
   title: 'Get landed cost of an item by batch',
-  description:
-    'Shows what an item really cost in one warehouse and period: per batch the amount and quantity, and which costs made it up (purchase price, freight, customs duty, inspection …) with their documents. FIFO landed cost: unit cost = amount / quantity, and each batch usually has a slightly different one. Call listInventoryItems and listWarehouses first. Periods are usually months or quarters. The batches are in data; the totals are beside it. Paginated: read on until current_page is last_page.',
+  description: [
+    'Shows what an item really cost in one warehouse and period: per batch the amount and quantity, and',
+    'which costs made it up (purchase price, freight, customs duty, inspection …) with their documents.',
+    'FIFO landed cost: unit cost = amount / quantity, and each batch usually has a slightly different',
+    'one.',
+    'Call listInventoryItems and listWarehouses first.',
+    'Periods are usually months or quarters.',
+    'The batches are in data; the totals are beside it.',
+    'Paginated: read on until current_page is last_page.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z
@@ -154,8 +175,15 @@ export const getInventoryLandedCost = defineTool({
 export const getInventoryCogs = defineTool({
   name: 'getInventoryCogs',
   title: 'Get cost of goods sold of an item',
-  description:
-    'Shows the cost of goods sold of one item in a period, sale by sale, with the batches each sale was written off from (FIFO landed cost). amount is the cost of what was sold, lost_amount the cost of what was lost or written off without a sale, total_amount both together. Use it for "why did COGS jump in March, which invoices?" and "lost COGS". Call listInventoryItems first for the id. Periods are usually months or quarters. The sales are in details; paginated: read on until current_page is last_page.',
+  description: [
+    'Shows the cost of goods sold of one item in a period, sale by sale, with the batches each sale was',
+    'written off from (FIFO landed cost). amount is the cost of what was sold, lost_amount the cost of',
+    'what was lost or written off without a sale, total_amount both together.',
+    'Use it for "why did COGS jump in March, which invoices?" and "lost COGS".',
+    'Call listInventoryItems first for the id.',
+    'Periods are usually months or quarters.',
+    'The sales are in details; paginated: read on until current_page is last_page.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z

@@ -8,8 +8,13 @@ import { defineTool, READS } from './tool.ts';
 export const listReports = defineTool({
   name: 'listReports',
   title: 'List reports',
-  description:
-    'Lists the NeonPanel reports the user may open (profit and loss, general ledger, inventory planning, forecasting …) with title, group, description and link. It returns links for a person to open in the browser, not the figures inside a report: for figures use getRevenueAndCogs or the inventory tools. Not paginated.',
+  description: [
+    'Lists the NeonPanel reports the user may open (profit and loss, general ledger, inventory planning,',
+    'forecasting …) with title, group, description and link.',
+    'It returns links for a person to open in the browser, not the figures inside a report: for figures',
+    'use getRevenueAndCogs or the inventory tools.',
+    'Not paginated.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({}),

@@ -10,8 +10,17 @@ import { defineTool, READS } from './tool.ts';
 export const getRevenueAndCogs = defineTool({
   name: 'getRevenueAndCogs',
   title: 'Get revenue and cost of goods sold',
-  description:
-    'Totals revenue and cost of goods sold (FIFO landed cost) over a period, for some or all companies. Gross profit = revenue_amount - cogs_amount. What is asked in months, quarters or years: set periodicity instead of calling once per month. grouping splits each period by company, country (marketplace) or invoice, alone or combined; company, country_code and invoice are null when not grouped by. Never add up different currencies. Leave companyUuids out for all companies. Not paginated, so prefer months to invoices for long periods. For one product use getInventoryCogs.',
+  description: [
+    'Totals revenue and cost of goods sold (FIFO landed cost) over a period, for some or all companies.',
+    'Gross profit = revenue_amount - cogs_amount.',
+    'What is asked in months, quarters or years: set periodicity instead of calling once per month.',
+    'grouping splits each period by company, country (marketplace) or invoice, alone or combined;',
+    'company, country_code and invoice are null when not grouped by.',
+    'Never add up different currencies.',
+    'Leave companyUuids out for all companies.',
+    'Not paginated, so prefer months to invoices for long periods.',
+    'For one product use getInventoryCogs.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z

@@ -10,8 +10,13 @@ import { defineTool, READS } from './tool.ts';
 export const listWarehouses = defineTool({
   name: 'listWarehouses',
   title: 'List warehouses',
-  description:
-    'Lists the warehouses of a company: uuid, name, type (FBA, AWD, 3PL, own … or null) and country. Use it before getWarehouseBalances and getInventoryLandedCost, which need a warehouse uuid. Two warehouses may share a name: tell them apart by country and type, and ask the user when in doubt. Paginated: read on until current_page is last_page.',
+  description: [
+    'Lists the warehouses of a company: uuid, name, type (FBA, AWD, 3PL, own … or null) and country.',
+    'Use it before getWarehouseBalances and getInventoryLandedCost, which need a warehouse uuid.',
+    'Two warehouses may share a name: tell them apart by country and type, and ask the user when in',
+    'doubt.',
+    'Paginated: read on until current_page is last_page.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({
@@ -36,8 +41,14 @@ export const listWarehouses = defineTool({
 export const getWarehouseBalances = defineTool({
   name: 'getWarehouseBalances',
   title: 'Get stock of a warehouse',
-  description:
-    'Lists what one warehouse holds: each inventory item with its balance in units, today or at the end of balancesDate. Use it for "what is in my 3PL?", or call it once per warehouse to compare them. Call listWarehouses first for the uuid. For one item over all warehouses use getInventoryDetails. Paginated: read on until current_page is last_page before adding up.',
+  description: [
+    'Lists what one warehouse holds: each inventory item with its balance in units, today or at the end',
+    'of balancesDate.',
+    'Use it for "what is in my 3PL?", or call it once per warehouse to compare them.',
+    'Call listWarehouses first for the uuid.',
+    'For one item over all warehouses use getInventoryDetails.',
+    'Paginated: read on until current_page is last_page before adding up.',
+  ].join(' '),
   scope: READ,
   annotations: READS,
   input: z.strictObject({
