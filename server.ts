@@ -10,7 +10,7 @@ const GRACE_MS = 5_000;
 /** Without a balancer: enough for busy clients to be told to close their connections. */
 const LOOPBACK_GRACE_MS = 300;
 /** For the last lines of the log, if nobody reads it. */
-const FLUSH_MS = 500;
+const FLUSH_MS = 2_000;
 
 /** The command behind `npm start`. */
 async function main(): Promise<void> {

@@ -2,7 +2,7 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 
 /** Lines waiting for a slow reader; what comes on top of them is dropped, so that memory stays bounded. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
-const RETRY_MS = 100;
+const RETRY_MS = 10;
 
 /**
  * Stdout that nobody ever waits for and that never fails: with a full disk or a reader that has stalled or gone, lines
@@ -10,7 +10,14 @@ const RETRY_MS = 100;
  *
  * pino's own destination was tried: it retries a full disk for ever when the process wants to end.
  */
-export function patientStdout() {
+export const patientStdout = (): PatientStdout => (shared ??= openPatientStdout());
+
+/** One for the process: two writers would tear each other's lines. */
+let shared: PatientStdout | undefined;
+
+export type PatientStdout = ReturnType<typeof openPatientStdout>;
+
+function openPatientStdout() {
   const fd = openStdout();
   let waiting: string[] = [];
   let waitingBytes = 0;
