@@ -1,6 +1,6 @@
 const MAX_CHARACTERS = 200_000;
 const MAX_LEVELS = 10;
-/** Keys that reach into an object's prototype in careless code further on (T45). */
+/** Keys that reach into an object's prototype in careless code further on. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Whether free-form JSON is small and flat enough to pass on, and free of keys that have a meaning to JavaScript. */

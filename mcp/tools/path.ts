@@ -6,7 +6,7 @@ const MAX_SEGMENT_LENGTH = 128;
 
 /**
  * The only place where an API path is put together. Every segment is checked and encoded, so that no argument can
- * name another resource than the one its tool is for (T44).
+ * name another resource than the one its tool is for.
  *
  * @throws Refusal when a segment is not an identifier
  */
