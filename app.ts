@@ -46,7 +46,7 @@ export interface RunningApp {
   close(graceMs?: number): Promise<void>;
 }
 
-export const VERSION = (
+const VERSION = (
   JSON.parse(readFileSync(`${import.meta.dirname}/package.json`, 'utf8')) as { version: string }
 ).version;
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
 
 /**
@@ -111,5 +111,4 @@ export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
 const keyId = (key: Uint8Array) => createHash('sha256').update(key).digest('base64url').slice(0, 8);
 
 /** The form in which bearer secrets are stored: found again by value, useless to a thief (SHA-256, base64url). */
-export const digest = (secret: string): string =>
-  createHash('sha256').update(secret).digest('base64url');
+export const digest = (secret: string): string => hash('sha256', secret, 'base64url');

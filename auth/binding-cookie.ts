@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
+import { digest } from '../adapters/secrets.ts';
 import { setHostCookie } from '../http/cookies.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
 
@@ -42,5 +42,4 @@ function clear(ctx: Context, name: string): void {
   setHostCookie(ctx, name, '', 0);
 }
 
-const cookieName = (uid: string) =>
-  PREFIX + createHash('sha256').update(uid).digest('base64url').slice(0, 16);
+const cookieName = (uid: string) => PREFIX + digest(uid).slice(0, 16);

@@ -1,4 +1,5 @@
-import { hash, verify as verifySignature } from 'node:crypto';
+import { verify as verifySignature } from 'node:crypto';
+import { digest } from '../adapters/secrets.ts';
 import { createBoundedMap } from '../bounded-map.ts';
 import { audienceOf } from '../resource.ts';
 import type { KeySet } from './keystore.ts';
@@ -80,7 +81,7 @@ export function createAccessTokenVerifier(options: {
         keySet = keys();
         genuine = createBoundedMap(CACHE_SIZE);
       }
-      const id = hash('sha256', token, 'base64url');
+      const id = digest(token);
       const remembered = genuine.get(id);
       const claims = remembered ?? check(token);
       if (!claims) return undefined;

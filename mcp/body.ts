@@ -3,7 +3,7 @@ import { readText } from '../http/body.ts';
 import { RpcRefusal } from './rpc-refusal.ts';
 
 /** Messages of real clients are a few kilobytes; this leaves room for a large document. */
-export const MCP_BODY_LIMIT_BYTES = 1024 * 1024;
+const MCP_BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_DEPTH = 64;
 const MAX_BATCH = 20;
 

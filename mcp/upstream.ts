@@ -62,7 +62,7 @@ function nothingDone(cause: NeonpanelError): Refusal {
 }
 
 /** The connection ended while a tool was running; the next request gets a 401. */
-export class SignInAgain extends Refusal {
+class SignInAgain extends Refusal {
   constructor(cause: unknown) {
     const description = 'The connection to NeonPanel has ended. Connect again to continue.';
     super('invalid_token', 401, description, { cause });

@@ -24,8 +24,7 @@ export interface NeonpanelLogin {
     codeVerifier: string;
   }): Promise<{ subject: string; credential: NeonpanelCredential }>;
   /**
-   * Gets everything at hand that a refresh needs beside its one request: nothing but that request is then left to take
-   * time, and what NeonPanel answers can be verified.
+   * Gets NeonPanel's metadata and our client there at hand, so that a refresh does not spend its lease on them.
    * @throws NeonpanelError kind `unavailable`, StoreUnavailable
    */
   prepare(): Promise<void>;

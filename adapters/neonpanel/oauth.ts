@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch, decodeJwt, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, type JWTPayload } from 'jose';
 import * as oauth from 'oauth4webapi';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import {
@@ -9,11 +9,8 @@ import {
   type NeonpanelLogin,
 } from './neonpanel.ts';
 import type { NeonpanelClient } from './client.ts';
+import { createTokenVerifier, KeysUnavailable } from './token-verifier.ts';
 
-/**
- * NeonpanelLogin by authorization code and PKCE (RFC 6749 §4.1, RFC 7636). NeonPanel has no userinfo: who signed in is
- * the verified `sub` of its access token.
- */
 export interface NeonpanelOauthOptions {
   /** NEONPANEL_URL; an accepted issuer beside the one its metadata names. */
   readonly url: string;
@@ -29,14 +26,15 @@ export interface NeonpanelOauthOptions {
 
 /** Used when NeonPanel tells neither `expires_in` nor `exp`. */
 const ASSUMED_LIFETIME_MS = 3_600_000;
-const CLOCK_TOLERANCE_SECONDS = 15;
-/** What NeonPanel calls itself, also behind a proxy. Whose keys are believed is decided by the configured URL alone. */
-const NEONPANEL_ISSUER = 'https://my.neonpanel.com';
 const API_PROOF_DEADLINE_MS = 10_000;
 
+/**
+ * NeonpanelLogin by authorization code and PKCE (RFC 6749 §4.1, RFC 7636). NeonPanel has no userinfo: who signed in is
+ * the verified `sub` of its access token.
+ */
 export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelLogin {
   const { url, redirectUri, metadata, api, fetch, now } = options;
-  let jwks: { uri: string; keys: ReturnType<typeof createRemoteJWKSet> } | undefined;
+  const verify = createTokenVerifier({ url, fetch, now });
 
   return {
     async begin({ state, codeVerifier }) {
@@ -132,37 +130,6 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     return { [oauth.customFetch]: fetch, [oauth.allowInsecureRequests]: url.startsWith('http:') };
   }
 
-  async function verify(
-    accessToken: string,
-    server: oauth.AuthorizationServer,
-  ): Promise<JWTPayload & { sub: string }> {
-    // NeonPanel's tokens carry no dependable `aud`.
-    const { payload } = await jwtVerify(accessToken, keysOf(server), {
-      algorithms: ['RS256'],
-      requiredClaims: ['sub'],
-      issuer: [server.issuer, url, NEONPANEL_ISSUER],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: new Date(now()),
-    }).catch((cause: Error & { code?: string }) => {
-      throw TOKEN_FAULTS.has(cause.code) ? unverifiable(cause) : new KeysUnavailable(cause);
-    });
-    const { sub } = payload;
-    if (typeof sub !== 'string' || sub === '') throw unverifiable(new Error('no subject'));
-    return { ...payload, sub };
-  }
-
-  function keysOf(server: oauth.AuthorizationServer) {
-    const uri = server.jwks_uri!;
-    if (jwks?.uri !== uri) {
-      const keys = createRemoteJWKSet(new URL(uri), {
-        [customFetch]: (address, init) => fetch(address, init),
-        cooldownDuration: 1_000,
-      });
-      jwks = { uri, keys };
-    }
-    return jwks.keys;
-  }
-
   /** One cheap call before anything is stored: a token the API does not take is worth nothing. */
   async function proveAccess(accessToken: string): Promise<void> {
     try {
@@ -195,31 +162,6 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       refreshToken: response.refresh_token ?? previousRefreshToken,
       expiresAt: ends.length > 0 ? Math.min(...ends) : now() + ASSUMED_LIFETIME_MS,
     };
-  }
-}
-
-/** jose's codes for a token that is at fault itself; with any other the keys could not be had. */
-const TOKEN_FAULTS = new Set<unknown>([
-  'ERR_JOSE_ALG_NOT_ALLOWED',
-  'ERR_JOSE_NOT_SUPPORTED',
-  'ERR_JWS_INVALID',
-  'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
-  'ERR_JWT_CLAIM_VALIDATION_FAILED',
-  'ERR_JWT_EXPIRED',
-  'ERR_JWT_INVALID',
-]);
-
-const unverifiable = (cause: Error) =>
-  new NeonpanelError('unavailable', 'NeonPanel’s access token could not be verified', {
-    detail: cause.message,
-    cause,
-  });
-
-/** NeonPanel's keys can't be fetched, or the one this token names is not among them yet. */
-class KeysUnavailable extends NeonpanelError {
-  constructor(cause: Error) {
-    const detail = cause.message;
-    super('unavailable', 'NeonPanel’s keys can’t be had', { detail, cause });
   }
 }
 
