@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { withoutPatience } from '../adapters/patience.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -43,7 +44,9 @@ export function createUnsavedCredentials(log: Log): UnsavedCredentials {
   return {
     add(grantId, write) {
       waiting.set(grantId, write);
-      void keepTrying(grantId).catch((err) => log.error({ event: 'credential.unsaved', err }));
+      void withoutPatience(() => keepTrying(grantId)).catch((err) =>
+        log.error({ event: 'credential.unsaved', err }),
+      );
     },
     save,
   };

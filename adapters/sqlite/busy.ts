@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StoreUnavailable } from '../../errors.ts';
+import { startWaiting } from '../patience.ts';
 
 /**
  * What SQLite's errors mean for a caller, and how to wait for another process without stopping the event loop.
@@ -57,13 +58,25 @@ export function asStoreError(error: unknown): unknown {
  * @param since when the caller began to wait, by performance.now()
  */
 export async function whileBusy<T>(work: () => T, since = performance.now()): Promise<T> {
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() - since > MAX_WAIT_MS) throw error;
+  try {
+    return work();
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+  }
+  const now = performance.now();
+  const waiting = startWaiting(MAX_WAIT_MS - (now - since));
+  const deadline = now + waiting.leftMs;
+  try {
+    for (;;) {
+      await delay(5 + Math.random() * 20);
+      try {
+        return work();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) throw error;
+      }
     }
-    await delay(5 + Math.random() * 20);
+  } finally {
+    waiting.stop();
   }
 }
 

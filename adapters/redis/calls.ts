@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { StoreUnavailable } from '../../errors.ts';
+import { startWaiting } from '../patience.ts';
+import { isReadOnly } from './client.ts';
+import { type Connection, wordsOf } from './connection.ts';
+
+/**
+ * How a command is sent: with a limit on its time, and once more if the connection broke before its answer came. That
+ * is always allowed, because reads change nothing and commits recognise themselves (commit-script.ts).
+ */
+
+/** How long one call of the store may take, its repetition included. */
+const MAX_CALL_MS = 1_000;
+/** Calls under way; more would only be memory waiting for a Redis that does not keep up. */
+const MAX_CALLS = 5_000;
+/** After an error of the connection its new state needs a moment to be known. */
+const BREATH_MS = 15;
+
+/** @param send gets the moment, by performance.now(), from which on nobody waits for the answer any more */
+export type Call = <T>(send: (deadline: number) => Promise<T>) => Promise<T>;
+
+/** @param refusal why nothing may be sent at all, if so */
+export function createCalls(connection: Connection, refusal: () => string | undefined): Call {
+  let underWay = 0;
+
+  /** @throws StoreUnavailable, whatever went wrong: Redis answered with an error, too late, or not at all */
+  return async function call(send) {
+    const refused = refusal();
+    if (refused) throw new StoreUnavailable(`redis: ${refused}`);
+    if (underWay >= MAX_CALLS) throw new StoreUnavailable('redis: too many calls are under way');
+    const waiting = startWaiting(MAX_CALL_MS);
+    underWay++;
+    try {
+      if (waiting.leftMs === 0) throw new StoreUnavailable('redis: this request has waited enough');
+      return await attempt(send, performance.now() + waiting.leftMs);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      // Not as its cause: it carries the command, and with it the record.
+      throw new StoreUnavailable(`redis: ${wordsOf(error as Error)}`);
+    } finally {
+      underWay--;
+      waiting.stop();
+    }
+  };
+
+  async function attempt<T>(send: (deadline: number) => Promise<T>, deadline: number): Promise<T> {
+    for (let sent = 1; ; sent++) {
+      if (!(await connection.ready(left(deadline)))) throw away(connection);
+      try {
+        return await inTime(send(deadline), left(deadline));
+      } catch (error) {
+        const again = isOfConnection(error) && left(deadline) > BREATH_MS;
+        if (!again) throw error;
+        // What could not even be sent does not count.
+        if (isUnsent(error)) sent--;
+        else if (sent === 2) throw error;
+        await pause(BREATH_MS);
+      }
+    }
+  }
+}
+
+const left = (deadline: number): number => Math.max(0, Math.ceil(deadline - performance.now()));
+
+async function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreUnavailable('redis: no answer in time')), ms);
+  });
+  // An answer that comes too late may be an error, and nobody would hear it.
+  answer.catch(() => {});
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function away({ problem }: Connection): StoreUnavailable {
+  return new StoreUnavailable(`redis: not connected${problem ? ` (${problem})` : ''}`);
+}
+
+/** Everything but an answer of Redis, and one answer that says it is the wrong server. */
+function isOfConnection(error: unknown): boolean {
+  if (error instanceof StoreUnavailable) return false;
+  return (error as Error).name !== 'ReplyError' || isReadOnly(error as Error);
+}
+
+/** ioredis tells these by their words only. */
+const isUnsent = (error: unknown): boolean =>
+  /^(Stream isn't writeable|Cluster isn't ready)/.test((error as Error).message);

@@ -1,0 +1,128 @@
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import type { StoreConfig } from '../../config.ts';
+
+/**
+ * From REDIS_URL and REDIS_MODE to an ioredis client.
+ *
+ * All that ioredis would do by itself for commands that can't be sent or are not answered is off: it neither queues
+ * nor repeats them. Whether something is sent again is decided in one place, calls.ts, by somebody who knows that it
+ * may be.
+ */
+export type RedisConfig = Extract<StoreConfig, { kind: 'redis' }>;
+export type Client = Redis | Cluster;
+
+/** How long a connection may take, with its TLS handshake. */
+const CONNECT_TIMEOUT_MS = 1_000;
+/** A server that owes an answer and says nothing for so long is given up: half-open connections never say goodbye. */
+const SILENCE_MS = 1_000;
+const FIRST_RETRY_MS = 20;
+/** Small enough to be back within a second of Redis, whatever happened. */
+const LAST_RETRY_MS = 400;
+const MAX_REDIRECTIONS = 4;
+
+export function createClient(config: RedisConfig): Client {
+  const nodes = config.urls.map(nodeOf);
+  const [first] = nodes;
+  if (!first) throw new TypeError('no Redis node is given');
+  const { username, password, db, tls } = first;
+  const shared: RedisOptions = {
+    ...BEHAVIOUR,
+    username,
+    password,
+    ...(tls && { tls: {} }),
+    reconnectOnError: leaveReplica(),
+  };
+  const addresses = nodes.map(({ host, port }) => ({ host, port }));
+
+  switch (config.mode) {
+    case 'single':
+      return new Redis({ ...shared, ...addresses[0], db });
+    case 'sentinel':
+      return new Redis({
+        ...shared,
+        sentinels: addresses,
+        name: config.sentinelName!,
+        db,
+        // One set of credentials for the sentinels and for what they watch.
+        ...(username && { sentinelUsername: username }),
+        ...(password && { sentinelPassword: password }),
+        ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
+        sentinelCommandTimeout: SILENCE_MS,
+        sentinelRetryStrategy: backOff,
+        failoverDetector: true,
+      });
+    case 'cluster':
+      return new Cluster(addresses, { ...CLUSTER_BEHAVIOUR, redisOptions: shared });
+  }
+}
+
+/** Longer waits after every attempt in vain, never in step with other instances. */
+const backOff = (attempt: number): number =>
+  Math.round(
+    Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), LAST_RETRY_MS) * (1 + Math.random() / 4),
+  );
+
+const BEHAVIOUR: RedisOptions = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  retryStrategy: backOff,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: SILENCE_MS,
+  keepAlive: 10_000,
+  // LOADING is an answer like any other that means "not now".
+  enableReadyCheck: false,
+  // One form of answers, whatever the server's age.
+  protocol: 2,
+  disableClientInfo: true,
+  connectionName: 'neonpanel-mcp',
+};
+
+const CLUSTER_BEHAVIOUR: ClusterOptions = {
+  enableOfflineQueue: false,
+  clusterRetryStrategy: backOff,
+  slotsRefreshTimeout: SILENCE_MS,
+  retryDelayOnFailover: 0,
+  retryDelayOnClusterDown: 0,
+  maxRedirections: MAX_REDIRECTIONS,
+  // Names stay names: certificates are issued for them.
+  dnsLookup: (address, callback) => callback(null, address),
+};
+
+/**
+ * A primary that became a replica: its address leads to the new one now, or in a moment. Not for every error, or a Redis
+ * that stays read-only would cut the reads under way again and again.
+ */
+function leaveReplica(): (error: Error) => 1 | false {
+  let last = -Infinity;
+  return (error) => {
+    if (!isReadOnly(error) || performance.now() - last < LEAVE_REPLICA_EVERY_MS) return false;
+    last = performance.now();
+    return 1;
+  };
+}
+
+const LEAVE_REPLICA_EVERY_MS = 1_000;
+
+/** Redis 6 wraps the code of an error inside a script into a longer message. */
+export const isReadOnly = (error: Error): boolean => error.message.includes('READONLY');
+
+function nodeOf(url: string) {
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port || 6379),
+    // Absent rather than empty: ioredis would send an AUTH.
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    db: Number(pathname.slice(1) || 0),
+    tls: protocol === 'rediss:',
+  } as {
+    host: string;
+    port: number;
+    username?: string;
+    password?: string;
+    db: number;
+    tls: boolean;
+  };
+}

@@ -1,0 +1,112 @@
+import { Cluster, type Redis } from 'ioredis';
+import type { Log } from '../../log.ts';
+import type { Client } from './client.ts';
+
+/**
+ * Whether Redis can be reached now, and what to tell the operator about it: one line when the connection is lost, one
+ * for each different reason why it does not come back, one when it is back.
+ */
+export interface Connection {
+  /**
+   * Waits until commands can be sent.
+   * @returns false if they can't be within this time. Only an outage that has just begun is worth a wait
+   */
+  ready(maxMs: number): Promise<boolean>;
+  /** Waits until the first connection is made, or the first attempt has failed. */
+  settled(maxMs: number): Promise<void>;
+  /** Why the last attempt to connect failed. */
+  readonly problem: string | undefined;
+  close(): void;
+}
+
+/** Whoever comes later is told at once: a queue of waiting requests would only make it worse. */
+const WORTH_WAITING_MS = 1_000;
+/** With the silence that is tolerated (client.ts), half-open connections are found within three seconds. */
+const WATCH_EVERY_MS = 1_500;
+
+/** @param options.onReady called whenever a connection was made */
+export function watchConnection(
+  client: Client,
+  options: { log: Log | undefined; onReady: () => void },
+): Connection {
+  const { log, onReady } = options;
+  const created = performance.now();
+  let lostAt: number | undefined = created;
+  let wasReady = false;
+  let problem: string | undefined;
+  const told = new Set<string>();
+
+  client.on('ready', () => {
+    const awayMs = lostAt === undefined ? 0 : Math.round(performance.now() - lostAt);
+    lostAt = undefined;
+    problem = undefined;
+    told.clear();
+    log?.info({ event: 'store', ...(wasReady && { awayMs }) }, 'store: connected to Redis');
+    wasReady = true;
+    onReady();
+  });
+  client.on('close', () => {
+    if (lostAt !== undefined) return;
+    lostAt = performance.now();
+    log?.warn({ event: 'store' }, 'store: the connection to Redis is lost');
+  });
+  client.on('error', (error) => {
+    problem = wordsOf(error);
+    if (client.status === 'ready' || told.has(problem)) return;
+    told.add(problem);
+    log?.warn({ event: 'store', problem }, 'store: Redis cannot be reached');
+  });
+
+  const watchdog = setInterval(() => {
+    for (const node of nodesOf(client)) if (node.status === 'ready') node.ping().catch(() => {});
+  }, WATCH_EVERY_MS).unref();
+
+  return {
+    async ready(maxMs) {
+      if (client.status === 'ready') return true;
+      if (lostAt !== undefined && performance.now() - lostAt > WORTH_WAITING_MS) return false;
+      return first(client, ['ready'], maxMs);
+    },
+    async settled(maxMs) {
+      if (client.status !== 'ready') await first(client, ['ready', 'reconnecting'], maxMs);
+    },
+    get problem() {
+      return problem;
+    },
+    close() {
+      clearInterval(watchdog);
+      client.disconnect();
+    },
+  };
+}
+
+/** @returns false if none of the events comes in time */
+function first(client: Client, events: readonly string[], maxMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (came: boolean) => {
+      clearTimeout(timer);
+      for (const event of events) client.off(event, yes);
+      resolve(came);
+    };
+    const yes = () => end(true);
+    const timer = setTimeout(end, maxMs, false);
+    for (const event of events) client.on(event, yes);
+  });
+}
+
+/** Every server that holds records. */
+export const nodesOf = (client: Client): Redis[] =>
+  client instanceof Cluster ? client.nodes('master') : [client];
+
+const MAX_WORDS = 160;
+
+/**
+ * What an error says, without what it carries: those of ioredis have the whole command with them, and Redis repeats
+ * arguments of commands it does not know.
+ */
+export function wordsOf(error: Error & { lastNodeError?: Error }): string {
+  const { message, lastNodeError } = error;
+  const words =
+    (lastNodeError ?? error).message || (error as NodeJS.ErrnoException).code || message;
+  return words.split(/, with args beginning|: `/)[0]!.slice(0, MAX_WORDS);
+}

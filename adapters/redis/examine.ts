@@ -1,0 +1,80 @@
+import type { Redis } from 'ioredis';
+import type { Log } from '../../log.ts';
+import { wordsOf } from './connection.ts';
+
+/**
+ * A look at a Redis that was just connected: what in its configuration would lose connections of users, and whether
+ * its records are of a form that this program knows.
+ */
+
+/** The form of the records that this program writes. */
+export const SCHEMA_VERSION = 1;
+export const SCHEMA_KEY = 'neonpanel-mcp:{store}:schema';
+
+/** @returns what an operator should know, a sentence each */
+export async function findWeaknesses(node: Redis): Promise<string[]> {
+  let text: string;
+  try {
+    text = await node.info();
+  } catch (error) {
+    return [`Redis does not say how it is configured (${wordsOf(error as Error)})`];
+  }
+  const info = Object.fromEntries(
+    text.split(/\r?\n/).map((line) => line.split(/:(.*)/s).slice(0, 2) as [string, string]),
+  );
+  return WEAKNESSES.filter(({ when }) => when(info)).map(({ say }) => say(info));
+}
+
+type Info = Readonly<Record<string, string | undefined>>;
+
+/** Redis 6.2 is from 2021; KEEPTTL, which commits use, from 6.0. */
+const OLDEST = 6;
+
+const WEAKNESSES: readonly { when: (info: Info) => boolean; say: (info: Info) => string }[] = [
+  {
+    when: ({ maxmemory_policy: policy }) => policy !== undefined && policy !== 'noeviction',
+    say: ({ maxmemory_policy: policy }) =>
+      `Redis removes records when its memory is full (maxmemory-policy ${policy}): users lose their connections. Set maxmemory-policy noeviction`,
+  },
+  {
+    when: (info) => info.aof_enabled === '0' && !(Number(info.connected_slaves) > 0),
+    say: () =>
+      'Redis has neither an append-only file nor a replica: when it restarts, users lose their connections. Set appendonly yes',
+  },
+  {
+    when: (info) => info.role === 'slave',
+    say: () => 'REDIS_URL leads to a replica, which takes no writes',
+  },
+  {
+    when: ({ redis_version: version = '' }) => Number.parseInt(version) < OLDEST,
+    say: ({ redis_version: version }) => `Redis ${version} is too old; 6.2 or newer is needed`,
+  },
+];
+
+/**
+ * Marks an empty store as ours.
+ * @returns why the store can't be used, or undefined if it can
+ */
+export async function checkSchema(client: {
+  set(key: string, value: string, mode: 'NX'): Promise<unknown>;
+  get(key: string): Promise<string | null>;
+}): Promise<string | undefined> {
+  const [, found] = await Promise.all([
+    client.set(SCHEMA_KEY, String(SCHEMA_VERSION), 'NX'),
+    client.get(SCHEMA_KEY),
+  ]);
+  if (Number(found) <= SCHEMA_VERSION) return undefined;
+  return `a newer version of this program wrote the records (schema ${found}, this one knows ${SCHEMA_VERSION}); run the newer version`;
+}
+
+/** Says each sentence once, however often Redis is connected. */
+export function createTeller(log: Log | undefined): (weaknesses: readonly string[]) => void {
+  const told = new Set<string>();
+  return (weaknesses) => {
+    for (const weakness of weaknesses) {
+      if (told.has(weakness)) continue;
+      told.add(weakness);
+      log?.warn({ event: 'store' }, `store: ${weakness}.`);
+    }
+  };
+}
