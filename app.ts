@@ -10,6 +10,8 @@ import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
 import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
 import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
 import { createSecrets } from './adapters/secrets.ts';
+import { withPatience } from './adapters/patience.ts';
+import { openRedisStore } from './adapters/redis/redis.ts';
 import { openSqliteStore } from './adapters/sqlite/sqlite.ts';
 import type { Store } from './adapters/store.ts';
 import { createVault } from './adapters/vault.ts';
@@ -26,7 +28,7 @@ import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
-import { loadKeySet } from './keys/keystore.ts';
+import { type KeySet, openKeyRing } from './keys/keystore.ts';
 import type { Log } from './log.ts';
 import { createCredentials } from './mcp/credentials.ts';
 import { exchangeOf } from './mcp/exchange.ts';
@@ -96,11 +98,11 @@ export async function startApp(
     now,
   });
 
-  const keys = await loadKeySet({ store, secrets, now }).catch(async (error) => {
+  const keyRing = await openKeyRing({ store, secrets, log, now }).catch(async (error) => {
     await store.close();
     throw error;
   });
-  const accessTokens = createAccessTokenVerifier({ keys: () => keys, publicUrl, now });
+  const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
   const views = createViews({
     brand: config.brand.name,
     sandbox: config.sandbox.enabled,
@@ -109,16 +111,8 @@ export async function startApp(
 
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
-  const provider = createProvider({
-    config,
-    keys,
-    store,
-    grants,
-    clients,
-    secrets,
-    renderError,
-    now,
-  });
+  const providerFor = (keys: KeySet) =>
+    createProvider({ config, keys, store, grants, clients, secrets, renderError, now });
   const { refreshTokenTtlSeconds } = config;
   const authorizationServer = createAuthorizationServer({
     config,
@@ -128,8 +122,8 @@ export async function startApp(
     neonpanel: login,
     views,
     now,
-    keys: () => keys,
-    provider: () => provider,
+    keys: keyRing.current,
+    provider: onePerKeySet(keyRing.current, providerFor),
     tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
   });
 
@@ -169,6 +163,7 @@ export async function startApp(
   });
   app.silent = true;
   let stopping = false;
+  app.use((_, next) => withPatience(next));
   app.use(requestContext(log));
   app.use(errorEdge(errorPage));
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
@@ -178,7 +173,11 @@ export async function startApp(
     ctx.cookies.secure = true;
     return next();
   });
-  app.use(health({ version: VERSION, ready: () => store.ping(), stopping: () => stopping }));
+  const ready = async () => {
+    await store.ping();
+    await keyRing.refresh();
+  };
+  app.use(health({ version: VERSION, ready, stopping: () => stopping }));
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
@@ -188,6 +187,7 @@ export async function startApp(
   try {
     listening = await listen(app.callback(), config.host, config.port);
   } catch (error) {
+    keyRing.close();
     await store.close();
     throw error;
   }
@@ -197,12 +197,23 @@ export async function startApp(
     async close(graceMs = 0) {
       stopping = true;
       await listening.close(graceMs);
+      keyRing.close();
       await Promise.all([store.close(), api.close(), fetch.close()]);
     },
   };
 }
 
-async function openStore(config: Config, now: () => number, log: Log): Promise<Store> {
-  if (config.store.kind === 'sqlite') return openSqliteStore({ path: config.store.path, now, log });
-  throw new Error('REDIS_URL is set, but this version can only use the embedded store');
+function openStore({ store }: Config, now: () => number, log: Log): Promise<Store> {
+  if (store.kind === 'redis') return openRedisStore({ config: store, log });
+  return openSqliteStore({ path: store.path, now, log });
+}
+
+/** An engine is made for one key set. When the keys change, the next request gets a new one; the others finish. */
+function onePerKeySet<T>(current: () => KeySet, make: (keys: KeySet) => T): () => T {
+  let made: { keys: KeySet; value: T } | undefined;
+  return () => {
+    const keys = current();
+    if (made?.keys !== keys) made = { keys, value: make(keys) };
+    return made.value;
+  };
 }

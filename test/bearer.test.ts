@@ -10,8 +10,9 @@ import { decodeJwt, SignJWT } from 'jose';
 import { loadMasterKeys } from '../adapters/master-keys.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { createAccessTokenVerifier } from '../keys/access-token.ts';
-import { loadKeySet } from '../keys/keystore.ts';
+import { openKeyRing } from '../keys/keystore.ts';
 import { openSqliteStore } from '../adapters/sqlite/sqlite.ts';
+import { createLog } from '../log.ts';
 import { startHarness } from './support/harness.ts';
 import { startTestServer } from './support/http-server.ts';
 import { callMcp, connect } from './support/oauth.ts';
@@ -23,11 +24,14 @@ const genuine = decodeJwt(tokens.access_token) as Record<string, unknown>;
 
 /** The server's own key set, read as the server reads it: a forger with the private key is the strongest forger. */
 const store = await openSqliteStore({ path: `${harness.dataDir}/neonpanel-mcp.db` });
-const keys = await loadKeySet({
+const keyRing = await openKeyRing({
   store,
   secrets: createSecrets(loadMasterKeys(undefined, harness.dataDir)),
+  log: createLog('silent'),
   now: Date.now,
 });
+const keys = keyRing.current();
+keyRing.close();
 await store.close();
 const [current] = keys.signing as [Record<string, string>];
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
