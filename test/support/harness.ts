@@ -7,6 +7,7 @@ import { createLog } from '../../log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { freePort } from './ports.ts';
+import { type RedisServer, startRedis } from './redis.ts';
 
 /** Our server, one or two instances on one store, and the sandbox behind it; everything on free loopback ports. */
 export interface Harness {
@@ -17,12 +18,19 @@ export interface Harness {
   readonly sandbox: Sandbox;
   readonly logs: Logs;
   readonly dataDir: string;
+  /** The store behind the instances, where it is Redis of our own. */
+  readonly redis?: RedisServer | undefined;
   /** Stops an instance and starts it again with the same configuration and store. */
   restart(instance?: number): Promise<void>;
   close(): Promise<void>;
 }
 
+/** What may keep the records. Whatever only goes over HTTP should hold on each. */
+export const STORES = ['sqlite', 'redis'] as const;
+
 export interface HarnessOptions {
+  /** `redis` starts a redis-server that keeps its data over a restart. Default: the embedded store. */
+  readonly store?: (typeof STORES)[number];
   readonly instances?: number;
   /** Added to the environment of every instance. */
   readonly env?: Record<string, string>;
@@ -38,6 +46,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const log = createLog('debug', logs.sink);
   const clock = options.now ? { now: options.now } : {};
   const sandbox = await startSandbox({ port: 0, ...clock, ...options.sandbox });
+  const redis = options.store === 'redis' ? await startRedis({ persist: true }) : undefined;
   const ports = await Promise.all(Array.from({ length: options.instances ?? 1 }, () => freePort()));
   const url = `http://localhost:${ports[0]}`;
   const start = (port: number): Promise<RunningApp> => {
@@ -46,6 +55,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       PUBLIC_URL: url,
       DATA_DIR: dataDir,
       NEONPANEL_URL: options.neonpanelUrl ?? sandbox.url,
+      ...(redis && { REDIS_URL: redis.url }),
       ...options.env,
     };
     return startApp(loadConfig(env), { log, ...clock });
@@ -59,6 +69,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     sandbox,
     logs,
     dataDir,
+    redis,
     async restart(instance = 0) {
       await apps[instance]!.close();
       apps[instance] = await start(ports[instance]!);
@@ -66,6 +77,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     async close() {
       await Promise.all(apps.map((app) => app.close()));
       await sandbox.close();
+      await redis?.stop();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
