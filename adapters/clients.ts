@@ -2,7 +2,7 @@ import { createBoundedMap } from '../bounded-map.ts';
 import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
 import { openIfPossible, type Secrets } from './secrets.ts';
-import { type Key, type Store, update } from './store.ts';
+import { type Entry, type Key, type Store, update } from './store.ts';
 
 /**
  * Registered clients. One that never completed a login lives 30 days; one that ever had a grant lives until 180 days
@@ -40,7 +40,7 @@ export function createClients(options: {
   now: () => number;
 }): Clients {
   const { store, secrets, now } = options;
-  const cache = createBoundedMap<{ metadata: AdapterPayload; expiresAt: number; asOf: number }>(
+  const cache = createBoundedMap<{ metadata: AdapterPayload; entry: Entry; asOf: number }>(
     CACHE_SIZE,
   );
 
@@ -61,40 +61,40 @@ export function createClients(options: {
         if (typeof secret !== 'string') return undefined;
         metadata = { ...metadata, client_secret: secret };
       }
-      cache.set(clientId, { metadata, expiresAt: record.expiresAt, asOf });
+      cache.set(clientId, { metadata, entry, asOf });
       return metadata;
     },
 
     async put(clientId, { client_secret: secret, ...metadata }) {
+      const asOf = now();
       const record: ClientRecord = {
         metadata,
         ...(typeof secret === 'string' && {
           secret: await secrets.seal(secret, secretContext(clientId)),
         }),
-        expiresAt: now() + UNUSED_LIFETIME_MS,
+        expiresAt: asOf + UNUSED_LIFETIME_MS,
       };
-      await store.commit([
-        {
-          key: clientKey(clientId),
-          expect: 'any',
-          put: JSON.stringify(record),
-          lifetime: UNUSED_LIFETIME_MS / 1000,
-        },
-      ]);
+      const value = JSON.stringify(record);
+      const key = clientKey(clientId);
+      const lifetime = UNUSED_LIFETIME_MS / 1000;
+      const version = await store.commit([{ key, expect: 'any', put: value, lifetime }]);
+      // Who registers comes back at once.
+      const known = secret === undefined ? metadata : { ...metadata, client_secret: secret };
+      cache.set(clientId, { metadata: known, entry: { value, version: version! }, asOf });
     },
 
     async keepFor(clientId, grantEndsAt) {
       const expiresAt = grantEndsAt + LIFETIME_AFTER_GRANT_MS;
-      const known = cache.get(clientId);
-      if (known && known.expiresAt > expiresAt - DAY_MS) return;
-      await update(store, clientKey(clientId), (old) => {
+      const extend = (old: string | undefined) => {
         if (!old) return undefined;
         const record = JSON.parse(old) as ClientRecord;
         if (record.expiresAt > expiresAt - DAY_MS) return undefined;
         const lifetime = Math.ceil((expiresAt - now()) / 1000);
         return { put: JSON.stringify({ ...record, expiresAt }), lifetime };
-      });
-      cache.delete(clientId);
+      };
+      const known = cache.get(clientId)?.entry;
+      const kept = await update(store, clientKey(clientId), extend, known);
+      if (kept !== known?.value) cache.delete(clientId);
     },
 
     async remove(clientId) {

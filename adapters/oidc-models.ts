@@ -2,13 +2,14 @@ import { type Adapter, type AdapterPayload, errors, type InteractionResults } fr
 import type { Clients } from './clients.ts';
 import { codeKey, grantKey, isGrantId } from './grants.ts';
 import { digest } from './secrets.ts';
-import type { Key, Lifetime, Store, Write } from './store.ts';
+import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
 
 /**
  * oidc-provider's storage interface on our store. Only what must outlive a request is kept:
  *
  * - Client: see clients.ts
- * - Interaction: one record per authorization request, under the id that becomes the grant's
+ * - Interaction: one record per authorization request, under the id that becomes the grant's. The engine would destroy it
+ *   before it writes the code; here it goes in the same commit, so a failure in between leaves a request to resume
  * - AuthorizationCode: one per interaction, written once, as a hash
  * - ReplayDetection: used assertion ids, inserted only if absent
  * - the rest, listed by name below: never stored, never found
@@ -30,9 +31,6 @@ export function createOidcModels(store: Store, clients: Clients) {
         return adapter({
           upsert: (id, payload, ttl) => put(interactionKey(id), payload, ttl),
           find: (id) => (isGrantId(id) ? get(interactionKey(id)) : Promise.resolve(undefined)),
-          destroy: async (id) => {
-            await store.commit([{ key: interactionKey(id), expect: 'any', remove: true }]);
-          },
         });
       case 'AuthorizationCode':
         return adapter({ upsert: saveCode });
@@ -68,6 +66,7 @@ export function createOidcModels(store: Store, clients: Clients) {
       { key: codeKey(grantId!), expect: 'absent', put: JSON.stringify(record), lifetime },
       // Not to remove anything, but to write only while there is no grant yet.
       { key: grantKey(grantId!), expect: 'absent', remove: true },
+      { key: interactionKey(grantId!), expect: 'any', remove: true },
     ]);
     if (saved) return;
     const error = new errors.SessionNotFound('authorization request was completed already');
@@ -91,12 +90,13 @@ export interface CodeRecord {
   readonly payload: AdapterPayload;
 }
 
-const interactionKey = (uid: string): Key => ({ tag: uid, kind: 'interaction' });
+export const interactionKey = (uid: string): Key => ({ tag: uid, kind: 'interaction' });
 
 /**
  * Records the answer to an authorization request, together with other records of it, if the request is still there and
  * was not denied meanwhile: a cancellation is never taken back by a sign-in that was under way in another tab.
  *
+ * @param known the interaction as it was read a moment ago, if it was
  * @returns where the engine resumes, or undefined if the request is over
  */
 export async function answerInteraction(
@@ -104,15 +104,17 @@ export async function answerInteraction(
   uid: string,
   result: InteractionResults,
   also: readonly Write[] = [],
+  known?: Entry,
 ): Promise<string | undefined> {
   const key = interactionKey(uid);
-  const [entry] = await store.read(key);
+  const entry = known ?? (await store.read(key))[0];
   if (!entry) return undefined;
   const interaction = JSON.parse(entry.value) as StoredInteraction;
   if (interaction.result?.error) return undefined;
   const put = JSON.stringify({ ...interaction, result });
   const expect = { version: entry.version };
   const done = await store.commit([{ key, expect, put, lifetime: 'keep' }, ...also]);
+  if (!done && known) return answerInteraction(store, uid, result, also);
   return done && interaction.returnTo;
 }
 

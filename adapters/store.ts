@@ -76,6 +76,7 @@ export interface Store {
  * Changes one record by a function of its old value, re-run when somebody else wrote in between.
  *
  * @param change gets the live value or undefined; returns the new record, or undefined to leave everything as it is
+ * @param known the record as it was read a moment ago, which saves reading it; if it is out of date it is read
  * @returns the value that is now stored (new or, if `change` declined, old)
  * @throws StoreUnavailable after 20 lost races, or when the backend is away
  */
@@ -83,9 +84,10 @@ export async function update(
   store: Store,
   key: Key,
   change: (old: string | undefined) => { put: string; lifetime: Lifetime } | undefined,
+  known?: Entry,
 ): Promise<string | undefined> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const [entry] = await store.read(key);
+    const entry = attempt === 0 && known ? known : (await store.read(key))[0];
     const next = change(entry?.value);
     if (!next) return entry?.value;
     const expect: Expectation = entry ? { version: entry.version } : 'absent';

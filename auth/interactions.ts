@@ -3,7 +3,7 @@ import type { Interaction, InteractionResults, Provider } from 'oidc-provider';
 import type { NeonpanelLogin } from '../adapters/neonpanel/neonpanel.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import { answerInteraction } from '../adapters/oidc-models.ts';
-import type { Store, Write } from '../adapters/store.ts';
+import type { Entry, Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
@@ -105,12 +105,13 @@ export function createInteractions(options: InteractionOptions) {
 
   /** The state is spent by now: whatever goes wrong from here on leaves a page from which to try again. */
   async function complete(ctx: Context, parameters: URLSearchParams, claimed: ClaimedTransaction) {
-    const { uid, state, codeVerifier, approved } = claimed;
+    const { uid, state, codeVerifier, approved, interaction } = claimed;
     const { subject, credential } = await neonpanel.complete({ parameters, state, codeVerifier });
     // Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself.
     const write = await vault.firstWrite(uid, subject, credential, INTERACTION_TTL_SECONDS);
     const login = { accountId: subject, remember: false };
-    await answer(ctx, uid, { login, consent: { ...approved }, select_account: {} }, [write]);
+    const result = { login, consent: { ...approved }, select_account: {} };
+    await answer(ctx, uid, result, [write], interaction);
     requestLog(ctx).info({ event: 'login', sub: subject });
   }
 
@@ -120,8 +121,9 @@ export function createInteractions(options: InteractionOptions) {
     uid: string,
     result: InteractionResults,
     also: readonly Write[] = [],
+    known?: Entry,
   ): Promise<void> {
-    const returnTo = await answerInteraction(store, uid, result, also);
+    const returnTo = await answerInteraction(store, uid, result, also, known);
     if (!returnTo) throw requestIsOver('the interaction is gone, or was answered meanwhile');
     redirect(ctx, returnTo);
   }
@@ -130,7 +132,8 @@ export function createInteractions(options: InteractionOptions) {
   async function interactionOf(ctx: Context, uid: string): Promise<Interaction> {
     try {
       const interaction = await options.provider().interactionDetails(ctx.req, ctx.res);
-      if (interaction.uid === uid) return interaction;
+      // Denied is final; the record stays only so that the browser can take the answer to the client.
+      if (interaction.uid === uid && !interaction.result?.error) return interaction;
     } catch (error) {
       if ((error as { error?: string }).error !== 'invalid_request') throw error;
     }

@@ -1,7 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import { isGrantId } from '../adapters/grants.ts';
-import type { Key, Store } from '../adapters/store.ts';
+import { interactionKey } from '../adapters/oidc-models.ts';
+import type { Entry, Key, Store } from '../adapters/store.ts';
 import type { Approval } from './approval.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
 
@@ -29,6 +30,8 @@ export interface ClaimedTransaction {
   readonly state: string;
   readonly codeVerifier: string;
   readonly approved: Approval;
+  /** The interaction, as it was at that moment. */
+  readonly interaction: Entry;
 }
 
 interface LoginRecord {
@@ -61,7 +64,8 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
     /**
      * Takes the transaction of a callback, once.
      * @param nonceOf the binding nonce this browser holds for an interaction, if any
-     * @returns undefined if there is none (any more), or if it belongs to another browser; it is gone then
+     * @returns undefined if there is none (any more), if it belongs to another browser (it is gone then), or if the
+     * request it was for is over
      */
     async claim(
       state: string,
@@ -69,7 +73,7 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
     ): Promise<ClaimedTransaction | undefined> {
       const uid = uidOf(state);
       if (!uid) return undefined;
-      const [entry] = await store.read(loginKey(uid));
+      const [entry, interaction] = await store.read(loginKey(uid), interactionKey(uid));
       if (!entry || entry.value === CLAIMED) return undefined;
       const record = JSON.parse(entry.value) as LoginRecord;
       // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
@@ -80,9 +84,11 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
       ]);
       if (!claimed || nonce === undefined || !same(record.nonceHash, digest(nonce)))
         return undefined;
+      if (!interaction) return undefined;
+      const { approved } = record;
       const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
         { codeVerifier: string } | undefined;
-      return kept && { uid, state, codeVerifier: kept.codeVerifier, approved: record.approved };
+      return kept && { uid, state, codeVerifier: kept.codeVerifier, approved, interaction };
     },
   };
 }
