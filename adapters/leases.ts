@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { StoreUnavailable } from '../errors.ts';
+import { withoutPatience } from './patience.ts';
 import type { Key, Store } from './store.ts';
 
 const POLL_MS = 100;
@@ -25,28 +26,32 @@ export function createLeases(options: { store: Store; now: () => number }) {
      * Does the work under the lease, or waits until someone else's work made it unnecessary.
      * @throws StoreUnavailable, also if nobody got it done before the deadline
      */
-    async hold<T>(key: Key, terms: LeaseTerms<T>): Promise<T> {
-      const { seconds, deadline, findResult, work } = terms;
-      do {
-        const lease = await store.commit([
-          { key, expect: 'absent', put: 'held', lifetime: seconds },
-        ]);
-        const found = await findResult();
-        if (!lease) {
-          if (found !== undefined) return found;
-          await wait(POLL_MS);
-          continue;
-        }
-        try {
-          return found ?? (await work());
-        } finally {
-          // Only our own: if it ran out, it may be someone else's by now.
-          await store.commit([{ key, expect: { version: lease }, remove: true }]).catch(() => {});
-        }
-      } while (now() < deadline);
-      throw new StoreUnavailable(`waited in vain for ${key.kind}`);
+    hold<T>(key: Key, terms: LeaseTerms<T>): Promise<T> {
+      // Looking again and again is no sign of a slow store, and the wait has a deadline of its own.
+      return withoutPatience(() => hold(key, terms));
     },
   };
+
+  async function hold<T>(key: Key, terms: LeaseTerms<T>): Promise<T> {
+    const { seconds, deadline, findResult, work } = terms;
+    do {
+      const lease = await store.commit([{ key, expect: 'absent', put: 'held', lifetime: seconds }]);
+      try {
+        const found = await findResult();
+        if (found !== undefined) return found;
+        if (lease) return await work();
+      } finally {
+        if (lease) await giveBack(key, lease);
+      }
+      await wait(POLL_MS);
+    } while (now() < deadline);
+    throw new StoreUnavailable(`waited in vain for ${key.kind}`);
+  }
+
+  /** Only our own: if it ran out, it may be someone else's by now. */
+  async function giveBack(key: Key, lease: string): Promise<void> {
+    await store.commit([{ key, expect: { version: lease }, remove: true }]).catch(() => {});
+  }
 }
 
 export type Leases = ReturnType<typeof createLeases>;

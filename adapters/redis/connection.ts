@@ -101,12 +101,15 @@ export const nodesOf = (client: Client): Redis[] =>
 const MAX_WORDS = 160;
 
 /**
- * What an error says, without what it carries: those of ioredis have the whole command with them, and Redis repeats
- * arguments of commands it does not know.
+ * What an error says, without what it carries (those of ioredis have the whole command with them, and Redis repeats
+ * arguments of commands it does not know) and without what is different every time.
  */
 export function wordsOf(error: Error & { lastNodeError?: Error }): string {
   const { message, lastNodeError } = error;
   const words =
     (lastNodeError ?? error).message || (error as NodeJS.ErrnoException).code || message;
-  return words.split(/, with args beginning|: `/)[0]!.slice(0, MAX_WORDS);
+  return words
+    .replace(/ Retrying from scratch after \d+ms\./, '')
+    .split(/, with args beginning|: `/)[0]!
+    .slice(0, MAX_WORDS);
 }
