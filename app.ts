@@ -9,6 +9,7 @@ import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
 import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
 import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
 import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
+import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
 import { openRedisStore } from './adapters/redis/redis.ts';
@@ -66,7 +67,7 @@ export async function startApp(
   const { log, now = Date.now } = options;
   const { publicUrl } = config;
 
-  const store = await openStore(config, now, log);
+  const { store, isSettled } = watchOutages(await openStore(config, now, log));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const clients = createClients({ store, secrets, now });
@@ -130,7 +131,7 @@ export async function startApp(
   const credentials = createCredentials({
     grants,
     vault,
-    leases: createLeases({ store, now }),
+    leases: createLeases({ store, isSettled, now }),
     unsaved: createUnsavedCredentials(log),
     login,
     log,

@@ -13,14 +13,21 @@ export interface LeaseTerms<T> {
   /** The result, if the work was done meanwhile; asked after every wait and before working. */
   readonly findResult: () => Promise<T | undefined>;
   readonly work: () => Promise<T>;
+  /** The work was done, and its result could not be stored: the lease then keeps others from doing it again. */
+  readonly isUnsaved: () => boolean;
 }
 
 /**
  * Leases: one holder at a time over all instances, for work that must not be done twice at once. A holder that dies
  * loses the lease when it runs out, and the next one carries on.
  */
-export function createLeases(options: { store: Store; now: () => number }) {
-  const { store, now } = options;
+export function createLeases(options: {
+  store: Store;
+  /** While false nobody works: the results of others may be on their way (outages.ts). */
+  isSettled: () => boolean;
+  now: () => number;
+}) {
+  const { store, isSettled, now } = options;
   return {
     /**
      * Does the work under the lease, or waits until someone else's work made it unnecessary.
@@ -33,15 +40,16 @@ export function createLeases(options: { store: Store; now: () => number }) {
   };
 
   async function hold<T>(key: Key, terms: LeaseTerms<T>): Promise<T> {
-    const { seconds, deadline, findResult, work } = terms;
+    const { seconds, deadline, findResult, work, isUnsaved } = terms;
     do {
       const lease = await store.commit([{ key, expect: 'absent', put: 'held', lifetime: seconds }]);
       try {
         const found = await findResult();
         if (found !== undefined) return found;
-        if (lease) return await work();
+        // Asked only now: it is the lease that was taken that says whether the store is back.
+        if (lease && isSettled()) return await work();
       } finally {
-        if (lease) await giveBack(key, lease);
+        if (lease && !isUnsaved()) await giveBack(key, lease);
       }
       await wait(POLL_MS);
     } while (now() < deadline);

@@ -150,8 +150,13 @@ export function createCredentials(options: {
     // Before the lease, which is long enough for the refresh itself and no more.
     await login.prepare();
     const key = { tag: caller.grantId, kind: 'refresh-lease' };
-    const work = () => refresh(caller);
-    return leases.hold(key, { seconds: LEASE_SECONDS, deadline, findResult, work });
+    return leases.hold(key, {
+      seconds: LEASE_SECONDS,
+      deadline,
+      findResult,
+      work: () => refresh(caller),
+      isUnsaved: () => unsaved.has(caller.grantId),
+    });
   }
 
   async function refresh(caller: Caller): Promise<Held> {

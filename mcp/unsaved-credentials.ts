@@ -13,6 +13,8 @@ export interface UnsavedCredentials {
   add(grantId: string, write: () => Promise<unknown>): void;
   /** Writes what is waiting for this grant, if anything. @throws StoreUnavailable */
   save(grantId: string): Promise<void>;
+  /** Whether something is waiting for this grant. */
+  has(grantId: string): boolean;
 }
 
 const RETRY_MS = 500;
@@ -49,5 +51,6 @@ export function createUnsavedCredentials(log: Log): UnsavedCredentials {
       );
     },
     save,
+    has: (grantId) => waiting.has(grantId),
   };
 }
