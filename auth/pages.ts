@@ -59,8 +59,9 @@ export function authorizationErrorRenderer(draw: ErrorPage) {
       return;
     }
     const description = sentence(out.error_description ?? 'The request is not valid');
-    const isResuming = ctx.path.startsWith(`${PATHS.authorize}/`);
-    const refusal = isResuming
+    // What failed on our side is not over: the same address may be asked again.
+    const isOver = ctx.path.startsWith(`${PATHS.authorize}/`) && ctx.status < 500;
+    const refusal = isOver
       ? requestIsOver((error as { error_detail?: string }).error_detail ?? description)
       : new Refusal(out.error, ctx.status, description);
     draw(ctx, refusal);
