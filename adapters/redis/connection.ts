@@ -35,6 +35,8 @@ export function watchConnection(
   let wasReady = false;
   let problem: string | undefined;
   const told = new Set<string>();
+  /** One for all who wait, however many they are. */
+  let coming = Promise.withResolvers<true>();
 
   client.on('ready', () => {
     const awayMs = lostAt === undefined ? 0 : Math.round(performance.now() - lostAt);
@@ -44,6 +46,8 @@ export function watchConnection(
     log?.info({ event: 'store', ...(wasReady && { awayMs }) }, 'store: connected to Redis');
     wasReady = true;
     onReady();
+    coming.resolve(true);
+    coming = Promise.withResolvers();
   });
   client.on('close', () => {
     if (lostAt !== undefined) return;
@@ -65,10 +69,14 @@ export function watchConnection(
     async ready(maxMs) {
       if (client.status === 'ready') return true;
       if (lostAt !== undefined && performance.now() - lostAt > WORTH_WAITING_MS) return false;
-      return first(client, ['ready'], maxMs);
+      return within(coming.promise, maxMs);
     },
     async settled(maxMs) {
-      if (client.status !== 'ready') await first(client, ['ready', 'reconnecting'], maxMs);
+      if (client.status === 'ready') return;
+      const failed = new Promise<true>((resolve) =>
+        client.once('reconnecting', () => resolve(true)),
+      );
+      await within(Promise.race([coming.promise, failed]), maxMs);
     },
     get problem() {
       return problem;
@@ -80,18 +88,17 @@ export function watchConnection(
   };
 }
 
-/** @returns false if none of the events comes in time */
-function first(client: Client, events: readonly string[], maxMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const end = (came: boolean) => {
-      clearTimeout(timer);
-      for (const event of events) client.off(event, yes);
-      resolve(came);
-    };
-    const yes = () => end(true);
-    const timer = setTimeout(end, maxMs, false);
-    for (const event of events) client.on(event, yes);
+/** @returns false if it does not come in time */
+async function within(event: Promise<true>, maxMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, maxMs, false);
   });
+  try {
+    return await Promise.race([event, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Every server that holds records. */

@@ -53,9 +53,8 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
 
   async function examine(): Promise<void> {
     try {
-      const sentAt = performance.now();
-      const [seconds] = await client.time();
-      clock.learn(sentAt, Number(seconds) * 1_000);
+      const [seconds, microseconds] = await client.time();
+      clock.learn(performance.now(), Number(seconds) * 1_000 + Number(microseconds) / 1_000);
       unusable = await checkSchema(client);
       if (unusable) log?.error({ event: 'store' }, `store: ${unusable}`);
       const found = await Promise.all(nodesOf(client).map(findWeaknesses));
@@ -71,10 +70,9 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
     writes: readonly Write[],
     deadline: number,
   ): Promise<number> {
-    const sentAt = performance.now();
-    const args = commitArguments(version, writes, clock.at(deadline));
+    const args = commitArguments(version, writes, clock.latest(deadline));
     const [outcome, serverTime] = await runCommit(client, [names.length, ...names, ...args]);
-    clock.learn(sentAt, serverTime);
+    clock.learn(performance.now(), serverTime);
     return outcome;
   }
 
