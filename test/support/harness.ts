@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
@@ -27,10 +28,11 @@ export interface Harness {
 
 /** What may keep the records. Whatever only goes over HTTP should hold on each. */
 export const STORES = ['sqlite', 'redis'] as const;
+export type StoreName = (typeof STORES)[number];
 
 export interface HarnessOptions {
   /** `redis` starts a redis-server that keeps its data over a restart. Default: the embedded store. */
-  readonly store?: (typeof STORES)[number];
+  readonly store?: StoreName;
   readonly instances?: number;
   /** Added to the environment of every instance. */
   readonly env?: Record<string, string>;
@@ -81,4 +83,23 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Stops redis-server in an orderly way, starts it again with its data, and waits until every instance is ready again.
+ * The embedded store has no process of its own to restart.
+ */
+export async function restartStore({ redis, instances }: Harness): Promise<void> {
+  if (!redis) return;
+  await redis.kill('SIGTERM');
+  await redis.start();
+  await Promise.all(instances.map(untilReady));
+}
+
+async function untilReady(instance: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await fetch(`${instance}/readyz`)).status === 200) return;
+    await wait(50);
+  }
+  throw new Error(`${instance} does not get ready again`);
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,10 @@ export interface RedisOptions {
   persist?: boolean;
   /** More arguments, e.g. `['--maxmemory', '1mb']`. */
   args?: readonly string[];
+  /** What `command` has to sign in with, e.g. the password of `requirepass`. */
+  auth?: readonly string[];
+  /** Makes it a sentinel, with these lines in the configuration file, which it then rewrites as it learns. */
+  sentinel?: readonly string[];
 }
 
 /**
@@ -37,17 +41,29 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const binary = process.env['REDIS_SERVER_PATH'] ?? 'redis-server';
   const directory = await mkdtemp(join(tmpdir(), 'redis-test-'));
   const port = await freePort();
-  const args = [
-    ['--port', String(port)],
-    ['--bind', '127.0.0.1'],
-    ['--dir', directory],
-    ['--save', ''],
-    ['--appendonly', options.persist ? 'yes' : 'no'],
-    ['--appendfsync', 'always'],
-    ['--loglevel', 'warning'],
-    options.args ?? [],
-  ].flat();
+  const auth = options.auth ?? [];
+  const args = options.sentinel ? await sentinelArgs(options.sentinel) : serverArgs();
   let child: ChildProcess | undefined;
+
+  function serverArgs(): string[] {
+    return [
+      ['--port', String(port)],
+      ['--bind', '127.0.0.1'],
+      ['--dir', directory],
+      ['--save', ''],
+      ['--appendonly', options.persist ? 'yes' : 'no'],
+      ['--appendfsync', 'always'],
+      ['--loglevel', 'warning'],
+      options.args ?? [],
+    ].flat();
+  }
+
+  async function sentinelArgs(lines: readonly string[]): Promise<string[]> {
+    const file = join(directory, 'sentinel.conf');
+    const own = [`port ${port}`, 'bind 127.0.0.1', `dir ${directory}`, 'loglevel warning'];
+    await writeFile(file, [...own, ...lines, ''].join('\n'));
+    return [file, '--sentinel'];
+  }
 
   async function start(): Promise<void> {
     const process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -64,7 +80,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       );
     });
     failed.catch(() => undefined);
-    await Promise.race([failed, untilReady(port)]);
+    await Promise.race([failed, untilReady(port, auth)]);
   }
 
   async function kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -95,40 +111,44 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       if (child?.pid === undefined) throw new Error('redis-server is not running');
       return child.pid;
     },
-    command: (...words) => command(port, words),
+    command: (...words) => command(port, words, auth),
     kill,
     start,
     stop,
   };
 }
 
-async function untilReady(port: number): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const reply = await command(port, ['PING']).catch(() => '');
-    if (reply.startsWith('+PONG')) return;
-    if (Date.now() > deadline)
-      throw new Error(`redis-server on port ${port} is not ready: ${reply}`);
+const untilReady = (port: number, auth: readonly string[]): Promise<void> =>
+  until(`redis-server on port ${port} is ready`, async () => {
+    const reply = await command(port, ['PING'], auth).catch(() => '');
+    return reply.startsWith('+PONG');
+  });
+
+/** Asks again and again. @throws Error if it does not become true in time */
+export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await sleep(20);
   }
 }
 
 /** One command in RESP; the connection is asked to close, so everything up to its end is the reply. */
-function command(port: number, words: readonly string[]): Promise<string> {
+function command(port: number, words: readonly string[], auth: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
     const reply: Buffer[] = [];
     socket.setTimeout(5000, () => socket.destroy(new Error('redis-server does not answer')));
     socket.on('error', reject);
     socket.on('data', (chunk) => reply.push(chunk));
-    socket.on('close', () =>
-      resolve(
-        Buffer.concat(reply)
-          .toString()
-          .replace(/\+OK\r\n$/, ''),
-      ),
-    );
-    socket.write(encode(words) + encode(['QUIT']));
+    socket.on('close', () => {
+      const text = Buffer.concat(reply)
+        .toString()
+        .replace(/\+OK\r\n$/, '');
+      resolve(auth.length > 0 ? text.replace(/^\+OK\r\n/, '') : text);
+    });
+    const signIn = auth.length > 0 ? encode(['AUTH', ...auth]) : '';
+    socket.write(signIn + encode(words) + encode(['QUIT']));
   });
 }
 

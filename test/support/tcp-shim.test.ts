@@ -83,6 +83,60 @@ test('it swallows a reply and then cuts: the request arrived', async (t) => {
   await until(() => second.state.received === 'again');
 });
 
+test('it swallows the reply to a request that is picked by what is in it', async (t) => {
+  const { shim, client, heard } = await setUp(t);
+  const first = await client();
+  const second = await client();
+  const seen: string[] = [];
+  shim.swallowReply((request) => {
+    seen.push(String(request));
+    return request.includes('pay');
+  });
+  first.socket.write('look');
+  await until(() => first.state.received === 'look');
+  second.socket.write('pay');
+  await until(() => second.state.closed);
+  t.is(second.state.received, '');
+  t.is(heard(), 'lookpay');
+  t.false(first.state.closed, 'the other connection goes on');
+
+  first.socket.write('pay');
+  await until(() => first.state.closed);
+  t.is(first.state.received, 'look', 'every one that is picked, not only the first');
+  t.deepEqual(seen, ['look', 'pay', 'pay']);
+
+  shim.swallowReply(0);
+  const third = await client();
+  third.socket.write('pay');
+  await until(() => third.state.received === 'pay');
+});
+
+test('what a predicate sets while it looks at a request holds for that request', async (t) => {
+  const { shim, client, heard } = await setUp(t);
+  const { socket, state } = await client();
+  shim.swallowReply((request) => {
+    if (request.includes('pay')) shim.cutAfter(1, 'up');
+    return false;
+  });
+  socket.write('look');
+  await until(() => state.received === 'look');
+  socket.write('pay');
+  await until(() => state.closed && heard() === 'lookp');
+  t.is(state.received, 'look');
+});
+
+test('after pass() a picked connection has its reply', async (t) => {
+  const { shim, client } = await setUp(t);
+  const { socket, state } = await client();
+  shim.delay(50, 'down');
+  shim.swallowReply(() => true);
+  socket.write('late');
+  await until(() => shim.traffic.up === 4);
+  shim.pass();
+  await until(() => state.received === 'late');
+  t.false(state.closed);
+});
+
 test('a blackhole neither answers nor closes', async (t) => {
   const { shim, client, heard } = await setUp(t);
   const { socket, state } = await client();

@@ -32,8 +32,12 @@ export interface TcpShim {
   blackhole(direction?: Direction): void;
   /** Refuses new connections and closes open ones, until `pass`. */
   down(): void;
-  /** The next `count` requests reach the target; each one's reply is swallowed and its connection then cut. */
-  swallowReply(count?: number): void;
+  /**
+   * Requests reach the target, but their replies are swallowed and their connections then cut: those of the next `count`
+   * requests, or of every request that a predicate picks. It is shown all bytes on their way up, chunk by chunk; what else
+   * is under way on a picked connection loses its reply too.
+   */
+  swallowReply(which?: number | ((request: Buffer) => boolean)): void;
   /** Cuts both sides after that many more bytes in this direction; the last chunk is truncated. */
   cutAfter(bytes: number, direction: Direction): void;
   /** Closes every open connection now, in an orderly way (FIN). */
@@ -50,6 +54,9 @@ interface Behaviour {
   readonly blackhole: Record<Direction, boolean>;
   refuse: boolean;
   repliesToSwallow: number;
+  isPicked: (request: Buffer) => boolean;
+  /** Connections whose next reply is swallowed. */
+  readonly picked: Set<Pair>;
   /** Bytes left before the cut. */
   readonly cutAfter: Record<Direction, number>;
 }
@@ -59,6 +66,8 @@ const normal = (): Behaviour => ({
   blackhole: { up: false, down: false },
   refuse: false,
   repliesToSwallow: 0,
+  isPicked: () => false,
+  picked: new Set(),
   cutAfter: { up: Infinity, down: Infinity },
 });
 
@@ -113,8 +122,8 @@ export async function createTcpShim(target: { port: number; host?: string }): Pr
       traffic.dropped += chunk.length;
       return;
     }
-    if (direction === 'down' && behaviour.repliesToSwallow > 0) {
-      behaviour.repliesToSwallow -= 1;
+    if (direction === 'up' && behaviour.isPicked(chunk)) behaviour.picked.add(pair);
+    if (direction === 'down' && isSwallowed(pair)) {
       traffic.dropped += chunk.length;
       return sever(pair);
     }
@@ -127,6 +136,13 @@ export async function createTcpShim(target: { port: number; host?: string }): Pr
     // Written out before the cut, or the truncated part would be lost with it.
     to.write(part, () => sever(pair));
     behaviour.cutAfter[direction] = Infinity;
+  }
+
+  function isSwallowed(pair: Pair): boolean {
+    if (behaviour.picked.delete(pair)) return true;
+    if (behaviour.repliesToSwallow === 0) return false;
+    behaviour.repliesToSwallow -= 1;
+    return true;
   }
 
   function sever({ client, target: onward }: Pair): void {
@@ -155,8 +171,10 @@ export async function createTcpShim(target: { port: number; host?: string }): Pr
       behaviour.refuse = true;
       pairs.forEach(sever);
     },
-    swallowReply(count = 1) {
-      behaviour.repliesToSwallow = count;
+    swallowReply(which = 1) {
+      const isCount = typeof which === 'number';
+      behaviour.repliesToSwallow = isCount ? which : 0;
+      behaviour.isPicked = isCount ? () => false : which;
     },
     cutAfter(bytes, direction) {
       behaviour.cutAfter[direction] = bytes;

@@ -1,0 +1,39 @@
+import test, { type ExecutionContext } from 'ava';
+import { type StoreName, STORES } from './harness.ts';
+
+/** `[T4] of 50 …` becomes `[T4] redis: of 50 …`. */
+export const titleOn = (store: StoreName, title: string): string =>
+  title.replace(/^(\[\w+\] )*/, (ids) => `${ids}${store}: `);
+
+type Body<World> = (t: ExecutionContext, world: World, store: StoreName) => Promise<unknown>;
+
+/**
+ * For tests that must hold on every store, whichever keeps the records.
+ *
+ * @param start makes what the tests of a file share, e.g. a harness; called once for each store
+ * @returns declares a test once for each store, and gives it what was made for that one. `.redis` and `.sqlite`
+ * declare it for one store only, `.serial` is AVA's
+ */
+export async function createStoreTest<World extends { close(): Promise<unknown> }>(
+  start: (store: StoreName) => Promise<World>,
+) {
+  const worlds = new Map<StoreName, World>();
+  for (const store of STORES) worlds.set(store, await start(store));
+  test.after.always(() => Promise.all([...worlds.values()].map((world) => world.close())));
+
+  const declare =
+    (serial: boolean, stores: readonly StoreName[]) => (title: string, body: Body<World>) => {
+      const implementation = serial ? test.serial : test;
+      for (const store of stores) {
+        implementation(titleOn(store, title), async (t) => {
+          await body(t, worlds.get(store)!, store);
+        });
+      }
+    };
+  const forms = (serial: boolean) =>
+    Object.assign(declare(serial, STORES), {
+      sqlite: declare(serial, ['sqlite']),
+      redis: declare(serial, ['redis']),
+    });
+  return Object.assign(forms(false), { serial: forms(true) });
+}
