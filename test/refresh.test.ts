@@ -1,44 +1,34 @@
 import test from 'ava';
-import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { judge, mintRefreshToken, readRefreshToken } from '../auth/refresh-token.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { startHarness } from './support/harness.ts';
 import { callMcp, connect, refresh, register } from './support/oauth.ts';
+import { recordsOf, type StoredRecord } from './support/records.ts';
+import { createStoreTest } from './support/stores.ts';
 
-const harness = await startHarness({ instances: 2 });
-const { url, instances } = harness;
-test.after.always(() => harness.close());
+/** What a refresh token is good for. What many at once may do: exactly-once/families.test.ts. */
+const storeTest = await createStoreTest((store) => startHarness({ store, instances: 2 }));
 
 const errorOf = (answer: { body: unknown }) => (answer.body as { error?: string }).error;
 const isLive = async (base: string, accessToken: string) =>
   (await callMcp(base, accessToken, 'tools/list')).status === 200;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('[T6] [D8] [F10] 50 parallel refreshes with one token yield one successor, and every token works', async (t) => {
-  for (let round = 0; round < 5; round++) {
+storeTest(
+  '[F10] [T6] the previous token gets the same successor within the grace',
+  async (t, harness) => {
+    const { instances } = harness;
     const { client, tokens } = await connect(harness);
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, i) =>
-        refresh(instances[i % 2]!, client, tokens.refresh_token),
-      ),
-    );
-    t.true(answers.every(({ status }) => status === 200));
-    t.is(new Set(answers.map(({ body }) => body.refresh_token)).size, 1);
-    for (const { body } of answers) t.true(await isLive(url, body.access_token));
-    t.is((await refresh(url, client, answers[0]!.body.refresh_token)).status, 200);
-  }
-});
+    const first = await refresh(instances[0]!, client, tokens.refresh_token);
+    const second = await refresh(instances[1]!, client, tokens.refresh_token);
+    t.is(second.body.refresh_token, first.body.refresh_token);
+    t.not(first.body.refresh_token, tokens.refresh_token);
+  },
+);
 
-test('[F10] [T6] the previous token gets the same successor within the grace', async (t) => {
-  const { client, tokens } = await connect(harness);
-  const first = await refresh(instances[0]!, client, tokens.refresh_token);
-  const second = await refresh(instances[1]!, client, tokens.refresh_token);
-  t.is(second.body.refresh_token, first.body.refresh_token);
-  t.not(first.body.refresh_token, tokens.refresh_token);
-});
-
-test('[T6] a token two generations back ends the family at any time', async (t) => {
+storeTest('[T6] a token two generations back ends the family at any time', async (t, harness) => {
+  const { url } = harness;
   const { client, tokens } = await connect(harness);
   const first = await refresh(url, client, tokens.refresh_token);
   const second = await refresh(url, client, first.body.refresh_token);
@@ -48,20 +38,23 @@ test('[T6] a token two generations back ends the family at any time', async (t) 
   t.false(await isLive(url, second.body.access_token));
 });
 
-test('[T6] after the grace the previous token ends the family, and nobody else’s', async (t) => {
-  const strict = await startHarness({ env: { REFRESH_GRACE_SECONDS: '1' } });
-  t.teardown(() => strict.close());
-  const { client, tokens } = await connect(strict);
-  const bystander = await connect(strict, { client });
-  const rotated = await refresh(strict.url, client, tokens.refresh_token);
-  await pause(1_200);
-  t.is(errorOf(await refresh(strict.url, client, tokens.refresh_token)), 'invalid_grant');
-  t.is(errorOf(await refresh(strict.url, client, rotated.body.refresh_token)), 'invalid_grant');
-  t.is((await refresh(strict.url, client, bystander.tokens.refresh_token)).status, 200);
-});
+storeTest(
+  '[T6] after the grace the previous token ends the family, and nobody else’s',
+  async (t, _, store) => {
+    const strict = await startHarness({ store, env: { REFRESH_GRACE_SECONDS: '1' } });
+    t.teardown(() => strict.close());
+    const { client, tokens } = await connect(strict);
+    const bystander = await connect(strict, { client });
+    const rotated = await refresh(strict.url, client, tokens.refresh_token);
+    await pause(1_200);
+    t.is(errorOf(await refresh(strict.url, client, tokens.refresh_token)), 'invalid_grant');
+    t.is(errorOf(await refresh(strict.url, client, rotated.body.refresh_token)), 'invalid_grant');
+    t.is((await refresh(strict.url, client, bystander.tokens.refresh_token)).status, 200);
+  },
+);
 
-test('[T6] with a grace of 0 the first repeat ends the family', async (t) => {
-  const strict = await startHarness({ env: { REFRESH_GRACE_SECONDS: '0' } });
+storeTest('[T6] with a grace of 0 the first repeat ends the family', async (t, _, store) => {
+  const strict = await startHarness({ store, env: { REFRESH_GRACE_SECONDS: '0' } });
   t.teardown(() => strict.close());
   const { client, tokens } = await connect(strict);
   const rotated = await refresh(strict.url, client, tokens.refresh_token);
@@ -70,109 +63,126 @@ test('[T6] with a grace of 0 the first repeat ends the family', async (t) => {
   t.is(errorOf(await refresh(strict.url, client, rotated.body.refresh_token)), 'invalid_grant');
 });
 
-test('[T14] another client can neither use a refresh token nor harm its owner', async (t) => {
-  const { client, tokens } = await connect(harness);
-  const thief = (await register(url)).body;
-  t.is(errorOf(await refresh(url, thief, tokens.refresh_token)), 'invalid_grant');
-  const first = await refresh(url, client, tokens.refresh_token);
-  t.is(first.status, 200);
-  // An old one in foreign hands: still only a refusal.
-  await refresh(url, client, first.body.refresh_token);
-  t.is(errorOf(await refresh(url, thief, tokens.refresh_token)), 'invalid_grant');
-  t.is((await refresh(url, client, first.body.refresh_token)).status, 200);
-});
+storeTest(
+  '[T14] another client can neither use a refresh token nor harm its owner',
+  async (t, harness) => {
+    const { url } = harness;
+    const { client, tokens } = await connect(harness);
+    const thief = (await register(url)).body;
+    t.is(errorOf(await refresh(url, thief, tokens.refresh_token)), 'invalid_grant');
+    const first = await refresh(url, client, tokens.refresh_token);
+    t.is(first.status, 200);
+    // An old one in foreign hands: still only a refusal.
+    await refresh(url, client, first.body.refresh_token);
+    t.is(errorOf(await refresh(url, thief, tokens.refresh_token)), 'invalid_grant');
+    t.is((await refresh(url, client, first.body.refresh_token)).status, 200);
+  },
+);
 
-test('[F9] [T35] a refused refresh spends nothing: foreign resource, more scope', async (t) => {
-  const { client, tokens } = await connect(harness, { write: false });
-  t.is(tokens.scope, 'neonpanel.read');
-  const attempts: [Record<string, string>, string][] = [
-    [{ resource: 'https://other.example/mcp' }, 'invalid_target'],
-    [{ resource: `${url}/mcp/x` }, 'invalid_target'],
-    [{ scope: 'neonpanel.read neonpanel.write' }, 'invalid_scope'],
-  ];
-  for (const [parameters, error] of attempts) {
-    t.is(errorOf(await refresh(url, client, tokens.refresh_token, parameters)), error);
-  }
-  const renewed = await refresh(url, client, tokens.refresh_token);
-  t.is(renewed.body.scope, 'neonpanel.read');
-});
+storeTest(
+  '[F9] [T35] a refused refresh spends nothing: foreign resource, more scope',
+  async (t, harness) => {
+    const { url } = harness;
+    const { client, tokens } = await connect(harness, { write: false });
+    t.is(tokens.scope, 'neonpanel.read');
+    const attempts: [Record<string, string>, string][] = [
+      [{ resource: 'https://other.example/mcp' }, 'invalid_target'],
+      [{ resource: `${url}/mcp/x` }, 'invalid_target'],
+      [{ scope: 'neonpanel.read neonpanel.write' }, 'invalid_scope'],
+    ];
+    for (const [parameters, error] of attempts) {
+      t.is(errorOf(await refresh(url, client, tokens.refresh_token, parameters)), error);
+    }
+    const renewed = await refresh(url, client, tokens.refresh_token);
+    t.is(renewed.body.scope, 'neonpanel.read');
+  },
+);
 
-test('[F1] every spelling of the resource refreshes to the same audience', async (t) => {
-  const { client, tokens } = await connect(harness);
-  let { refresh_token } = tokens;
-  for (const resource of [
-    undefined,
-    url,
-    `${url}/`,
-    `${url}/mcp`,
-    `${url}/mcp/`,
-    `${url}/sse`,
-    `${url.toUpperCase()}/mcp`.replace('HTTP:', 'http:'),
-  ]) {
-    const { status, body } = await refresh(url, client, refresh_token, { resource });
-    t.is(status, 200, resource);
-    t.true(await isLive(url, body.access_token));
-    refresh_token = body.refresh_token;
-  }
-});
+storeTest(
+  '[F1] every spelling of the resource refreshes to the same audience',
+  async (t, harness) => {
+    const { url } = harness;
+    const { client, tokens } = await connect(harness);
+    let { refresh_token } = tokens;
+    for (const resource of [
+      undefined,
+      url,
+      `${url}/`,
+      `${url}/mcp`,
+      `${url}/mcp/`,
+      `${url}/sse`,
+      `${url.toUpperCase()}/mcp`.replace('HTTP:', 'http:'),
+    ]) {
+      const { status, body } = await refresh(url, client, refresh_token, { resource });
+      t.is(status, 200, resource);
+      t.true(await isLive(url, body.access_token));
+      refresh_token = body.refresh_token;
+    }
+  },
+);
 
-test('[T35] a refresh may ask for less, and the grant keeps what it has', async (t) => {
-  const { client, tokens } = await connect(harness);
-  const less = await refresh(url, client, tokens.refresh_token, { scope: 'neonpanel.read' });
-  t.is(less.body.scope, 'neonpanel.read');
-  const all = await refresh(url, client, less.body.refresh_token);
-  t.is(all.body.scope, 'neonpanel.read neonpanel.write');
-});
+storeTest(
+  '[T35] a refresh may ask for less, and the grant keeps what it has',
+  async (t, harness) => {
+    const { url } = harness;
+    const { client, tokens } = await connect(harness);
+    const less = await refresh(url, client, tokens.refresh_token, { scope: 'neonpanel.read' });
+    t.is(less.body.scope, 'neonpanel.read');
+    const all = await refresh(url, client, less.body.refresh_token);
+    t.is(all.body.scope, 'neonpanel.read neonpanel.write');
+  },
+);
 
-test('[F11] [D8] a client with the refresh_token grant gets a refresh token without asking for offline_access, one without it gets none', async (t) => {
-  t.truthy((await connect(harness)).tokens.refresh_token);
-  const metadata = { grant_types: ['authorization_code'] };
-  const { client, tokens } = await connect(harness, { metadata });
-  t.is(tokens.refresh_token, undefined as never);
-  t.true(await isLive(url, tokens.access_token));
-  t.not((await refresh(url, client, 'x.0.y')).status, 200);
-});
+storeTest(
+  '[F11] [D8] a client with the refresh_token grant gets a refresh token without asking for offline_access, one without it gets none',
+  async (t, harness) => {
+    const { url } = harness;
+    t.truthy((await connect(harness)).tokens.refresh_token);
+    const metadata = { grant_types: ['authorization_code'] };
+    const { client, tokens } = await connect(harness, { metadata });
+    t.is(tokens.refresh_token, undefined as never);
+    t.true(await isLive(url, tokens.access_token));
+    t.not((await refresh(url, client, 'x.0.y')).status, 200);
+  },
+);
 
-test('[D8] a new login of the same user with the same client leaves older grants alone', async (t) => {
-  const first = await connect(harness);
-  await connect(harness, { client: first.client });
-  t.is((await refresh(url, first.client, first.tokens.refresh_token)).status, 200);
-});
+storeTest(
+  '[D8] a new login of the same user with the same client leaves older grants alone',
+  async (t, harness) => {
+    const { url } = harness;
+    const first = await connect(harness);
+    await connect(harness, { client: first.client });
+    t.is((await refresh(url, first.client, first.tokens.refresh_token)).status, 200);
+  },
+);
 
-test('[D8] the store keeps one record per family, and refreshing does not make it grow', async (t) => {
-  const own = await startHarness();
-  t.teardown(() => own.close());
-  const { client, tokens } = await connect(own);
-  const rows = () => {
-    const db = new DatabaseSync(`${own.dataDir}/neonpanel-mcp.db`, { readOnly: true });
-    const all = db.prepare('SELECT kind, length(value) AS size FROM records ORDER BY kind').all();
-    db.close();
-    return all as { kind: string; size: number }[];
-  };
-  const before = rows();
-  let { refresh_token } = tokens;
-  for (let i = 0; i < 30; i++) {
-    refresh_token = (await refresh(own.url, client, refresh_token)).body.refresh_token;
-  }
-  const after = rows();
-  t.deepEqual(
-    after.map(({ kind }) => kind),
-    before.map(({ kind }) => kind),
-  );
-  const size = (all: { kind: string; size: number }[]) =>
-    all.find(({ kind }) => kind === 'grant')!.size;
-  t.true(size(after) <= size(before) + 2, 'one more digit of the generation at most');
-  const db = new DatabaseSync(`${own.dataDir}/neonpanel-mcp.db`, { readOnly: true });
-  const values = db.prepare('SELECT value FROM records').all() as { value: string }[];
-  db.close();
-  t.false(
-    values.some(({ value }) => value.includes(refresh_token)),
-    'the token is never stored',
-  );
-});
+storeTest(
+  '[D8] the store keeps one record per family, and refreshing does not make it grow',
+  async (t, _, store) => {
+    const own = await startHarness({ store });
+    t.teardown(() => own.close());
+    const { client, tokens } = await connect(own);
+    const before = await recordsOf(own);
+    let { refresh_token } = tokens;
+    for (let i = 0; i < 30; i++) {
+      refresh_token = (await refresh(own.url, client, refresh_token)).body.refresh_token;
+    }
+    const after = await recordsOf(own);
+    t.deepEqual(
+      after.map(({ kind }) => kind),
+      before.map(({ kind }) => kind),
+    );
+    const size = (all: StoredRecord[]) => all.find(({ kind }) => kind === 'grant')!.value.length;
+    t.true(size(after) <= size(before) + 2, 'one more digit of the generation at most');
+    t.false(
+      after.some(({ value }) => value.includes(refresh_token)),
+      'the token is never stored',
+    );
+  },
+);
 
-test('[N52] refresh tokens survive a restart', async (t) => {
-  const own = await startHarness();
+storeTest('[N52] refresh tokens survive a restart', async (t, _, store) => {
+  const own = await startHarness({ store });
   t.teardown(() => own.close());
   const { client, tokens } = await connect(own);
   await own.restart();
@@ -252,7 +262,8 @@ test('[T6] [D8] no sequence of refreshes forks a family (property)', (t) => {
   t.pass();
 });
 
-test('[D8] of a refresh token only the canonical spelling is taken', async (t) => {
+storeTest('[D8] of a refresh token only the canonical spelling is taken', async (t, harness) => {
+  const { url } = harness;
   const { client, tokens } = await connect(harness);
   const token = tokens.refresh_token;
   const last = token.at(-1)!;

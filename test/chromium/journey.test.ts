@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { launchChromium } from '../support/chromium.ts';
-import { startHarness } from '../support/harness.ts';
+import { type Harness, startHarness } from '../support/harness.ts';
 import {
   type Attempt,
   authorizationRequest,
@@ -12,22 +12,23 @@ import {
   redeem,
   register,
 } from '../support/oauth.ts';
+import { createStoreTest } from '../support/stores.ts';
 import { startConnector } from './connector.ts';
 
 /**
  * What only a real browser shows: that it takes our cookies, follows the whole chain of redirects under our policy, and
  * keeps quiet in its console. Three sites take part: the connector and NeonPanel on 127.0.0.1, we on localhost.
  */
-const harness = await startHarness({ sandbox: { host: '127.0.0.1' } });
-const { url, sandbox } = harness;
 const connector = await startConnector();
 const chromium = await launchChromium();
-const [ada] = sandbox.users as [(typeof sandbox.users)[0]];
 const screenshots = join(tmpdir(), 'neonpanel-mcp-screenshots');
+// What only looks at pages has nothing to do with where the records are: one store is enough for it.
+const storeTest = await createStoreTest((store) =>
+  startHarness({ store, sandbox: { host: '127.0.0.1' } }),
+);
 test.after.always(async () => {
   await chromium.close();
   await connector.close();
-  await harness.close();
 });
 
 interface Watched {
@@ -41,6 +42,7 @@ interface Watched {
 /** The connector's page for a new authorization request, in a browser that knows nobody. */
 async function open(
   t: ExecutionContext,
+  { url }: Harness,
   parameters: Record<string, string> = {},
 ): Promise<Watched> {
   const { context } = chromium;
@@ -67,7 +69,8 @@ async function open(
   return { page, attempt, complaints, origins };
 }
 
-async function signIn(page: Page): Promise<void> {
+async function signIn(page: Page, { sandbox }: Harness): Promise<void> {
+  const [ada] = sandbox.users as [(typeof sandbox.users)[0]];
   await page.waitForURL((to) => to.origin === sandbox.url);
   await page.fill('[name=email]', ada.email);
   await page.fill('[name=password]', ada.password);
@@ -80,7 +83,11 @@ async function answerOf(page: Page): Promise<URLSearchParams> {
   return new URLSearchParams((await result.textContent()) ?? '');
 }
 
-function onlyExpectedOrigins(t: ExecutionContext, { origins }: Watched): void {
+function onlyExpectedOrigins(
+  t: ExecutionContext,
+  { url, sandbox }: Harness,
+  { origins }: Watched,
+): void {
   const expected = [connector.origin, url, sandbox.url];
   t.deepEqual(
     [...origins].filter((origin) => !expected.includes(origin) && origin !== 'null'),
@@ -88,10 +95,11 @@ function onlyExpectedOrigins(t: ExecutionContext, { origins }: Watched): void {
   );
 }
 
-test.serial(
+storeTest.serial(
   '[F20] [D20] a connection by redirect goes through, without a word in the console',
-  async (t) => {
-    const watched = await open(t);
+  async (t, harness) => {
+    const { url, sandbox } = harness;
+    const watched = await open(t, harness);
     const { page, attempt, complaints } = watched;
     await page.click('#redirect');
     await page.waitForURL(`${url}/interaction/**`);
@@ -116,7 +124,7 @@ test.serial(
     });
     t.true(cookies.filter((c) => c.domain === 'localhost').every((c) => c.secure && c.httpOnly));
 
-    await signIn(page);
+    await signIn(page, harness);
     await page.waitForURL(`${connector.redirectUri}?**`);
     const answer = await answerOf(page);
     t.is(answer.get('state'), attempt.state);
@@ -126,7 +134,7 @@ test.serial(
     t.is(body.scope, 'neonpanel.read neonpanel.write');
     t.is((await callTool(url, body.access_token, 'listCompanies')).status, 200);
     t.deepEqual(complaints, []);
-    onlyExpectedOrigins(t, watched);
+    onlyExpectedOrigins(t, harness, watched);
     t.false((await chromium.context.cookies()).some(({ name }) => name.includes('-login-')));
     // Where the answer came from is not told to the connector.
     const callback = connector.requests.findLast(
@@ -136,16 +144,17 @@ test.serial(
   },
 );
 
-test.serial(
+storeTest.serial(
   '[F20] [T13] a connection in a window that the connector opens and waits for goes through',
-  async (t) => {
-    const watched = await open(t);
+  async (t, harness) => {
+    const { url } = harness;
+    const watched = await open(t, harness);
     const { page, attempt, complaints } = watched;
     const [popup] = await Promise.all([page.waitForEvent('popup'), page.click('#popup')]);
     await popup.waitForURL(`${url}/interaction/**`);
     await popup.click('button[value=approve]');
     const closed = popup.waitForEvent('close');
-    await signIn(popup);
+    await signIn(popup, harness);
     await closed;
     const answer = await answerOf(page);
     t.is(answer.get('state'), attempt.state);
@@ -153,26 +162,31 @@ test.serial(
     t.is(status, 200);
     t.is(body.scope, 'neonpanel.read');
     t.deepEqual(complaints, []);
-    onlyExpectedOrigins(t, watched);
+    onlyExpectedOrigins(t, harness, watched);
   },
 );
 
-test.serial('cancelling on the consent page brings the user back with access_denied', async (t) => {
-  const { page, attempt, complaints } = await open(t);
-  await page.click('#redirect');
-  await page.click('button[value=deny]');
-  const answer = await answerOf(page);
-  t.is(answer.get('error'), 'access_denied');
-  t.is(answer.get('state'), attempt.state);
-  t.is(answer.get('iss'), url);
-  t.is(answer.get('code'), null);
-  t.deepEqual(complaints, []);
-});
+storeTest.serial(
+  'cancelling on the consent page brings the user back with access_denied',
+  async (t, harness) => {
+    const { url } = harness;
+    const { page, attempt, complaints } = await open(t, harness);
+    await page.click('#redirect');
+    await page.click('button[value=deny]');
+    const answer = await answerOf(page);
+    t.is(answer.get('error'), 'access_denied');
+    t.is(answer.get('state'), attempt.state);
+    t.is(answer.get('iss'), url);
+    t.is(answer.get('code'), null);
+    t.deepEqual(complaints, []);
+  },
+);
 
-test.serial(
+storeTest.serial(
   '[X14] reload and back on the consent page are safe, and back after the end is a friendly page',
-  async (t) => {
-    const { page, attempt } = await open(t);
+  async (t, harness) => {
+    const { url, sandbox } = harness;
+    const { page, attempt } = await open(t, harness);
     await page.click('#redirect');
     await page.waitForURL(`${url}/interaction/**`);
     await page.reload();
@@ -185,7 +199,7 @@ test.serial(
     t.is(await page.textContent('h1'), `Connect to ${new URL(connector.origin).host}?`);
     t.false(await page.isChecked('input[type=checkbox]'), 'asked anew');
     await page.click('button[value=approve]');
-    await signIn(page);
+    await signIn(page, harness);
     const answer = await answerOf(page);
     t.is((await redeem(url, attempt, answer.get('code')!)).body.scope, 'neonpanel.read');
 
@@ -199,10 +213,11 @@ test.serial(
   },
 );
 
-test.serial(
+storeTest.serial.sqlite(
   'the consent page can be answered by keyboard alone, in the order of the page',
-  async (t) => {
-    const { page, attempt } = await open(t);
+  async (t, harness) => {
+    const { url } = harness;
+    const { page, attempt } = await open(t, harness);
     await page.click('#redirect');
     await page.waitForURL(`${url}/interaction/**`);
     const focused = () =>
@@ -224,32 +239,36 @@ test.serial(
     t.true(await page.isChecked('input[type=checkbox]'));
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Enter');
-    await signIn(page);
+    await signIn(page, harness);
     const answer = await answerOf(page);
     const { body } = await redeem(url, attempt, answer.get('code')!);
     t.is(body.scope, 'neonpanel.read neonpanel.write');
   },
 );
 
-test.serial('[T32] our pages do not show inside a frame of another site', async (t) => {
-  const { page, attempt } = await open(t);
-  await page.evaluate((src) => {
-    const frame = document.createElement('iframe');
-    frame.src = src;
-    document.body.append(frame);
-    return new Promise((resolve) => frame.addEventListener('load', resolve));
-  }, attempt.url.href);
-  for (const frame of page.frames().slice(1)) {
-    t.is(await frame.locator('button[value=approve]').count(), 0);
-  }
-});
+storeTest.serial.sqlite(
+  '[T32] our pages do not show inside a frame of another site',
+  async (t, harness) => {
+    const { page, attempt } = await open(t, harness);
+    await page.evaluate((src) => {
+      const frame = document.createElement('iframe');
+      frame.src = src;
+      document.body.append(frame);
+      return new Promise((resolve) => frame.addEventListener('load', resolve));
+    }, attempt.url.href);
+    for (const frame of page.frames().slice(1)) {
+      t.is(await frame.locator('button[value=approve]').count(), 0);
+    }
+  },
+);
 
-test.serial(
+storeTest.serial.sqlite(
   'pages fit a narrow screen, in light and dark, and text stands out from its ground',
-  async (t) => {
+  async (t, harness) => {
+    const { url } = harness;
     mkdirSync(screenshots, { recursive: true });
     for (const colorScheme of ['light', 'dark'] as const) {
-      const { page } = await open(t);
+      const { page } = await open(t, harness);
       await page.emulateMedia({ colorScheme });
       await page.click('#redirect');
       await page.waitForURL(`${url}/interaction/**`);

@@ -1,5 +1,5 @@
-import test, { type ExecutionContext } from 'ava';
-import { startHarness, type Harness } from '../support/harness.ts';
+import type { ExecutionContext } from 'ava';
+import { type Harness, restartStore, startHarness } from '../support/harness.ts';
 import {
   answerConsent,
   answerLogin,
@@ -10,12 +10,13 @@ import {
   register,
   userBrowser,
 } from '../support/oauth.ts';
+import { createStoreTest } from '../support/stores.ts';
 import { startBalancer } from './balancer.ts';
 import { connectApp, createApp, KINDS, userSignsIn } from './clients.ts';
 
 /**
  * Nothing of a connection lives in a process: a server may be restarted, or another instance take over, between any two
- * requests, and neither the client nor the user notices.
+ * requests, and neither the client nor the user notices. The same goes for a Redis that comes back with its data.
  */
 const STEPS = [
   'after registration',
@@ -87,84 +88,134 @@ async function journey(
   t.is(next.status, 200, JSON.stringify(next.body));
 }
 
-const single = await startHarness();
-const balancer = await startBalancer();
-const pair = await startHarness({ instances: 2, env: { PUBLIC_URL: balancer.url } });
-balancer.targets = pair.instances;
-test.after.always(async () => {
-  await balancer.close();
-  await Promise.all([single.close(), pair.close()]);
+const storeTest = await createStoreTest(async (store) => {
+  const single = await startHarness({ store });
+  const balancer = await startBalancer();
+  const pair = await startHarness({ store, instances: 2, env: { PUBLIC_URL: balancer.url } });
+  balancer.targets = pair.instances;
+  return {
+    single,
+    pair,
+    balancer,
+    /** Lets the instances take turns. */
+    inTurn() {
+      let turn = 0;
+      balancer.route = () => turn++ % 2;
+      balancer.served.length = 0;
+    },
+    async close() {
+      await balancer.close();
+      await Promise.all([single.close(), pair.close()]);
+    },
+  };
 });
 
 for (const step of STEPS) {
-  test.serial(`[N52] [F19] a restart ${step} goes unnoticed`, async (t) => {
+  storeTest.serial(`[N52] [F19] a restart ${step} goes unnoticed`, async (t, { single }) => {
     await journey(t, single.url, single, async (now) => {
       if (now === step) await single.restart();
     });
   });
 
-  test.serial(`what one instance began ${step} another finishes`, async (t) => {
-    let instance = 0;
-    balancer.route = () => instance;
-    balancer.served.length = 0;
-    await journey(t, balancer.url, pair, (now) => {
-      if (now === step) instance = 1;
-    });
-    t.deepEqual([...new Set(balancer.served.map(([served]) => served))], [0, 1]);
-  });
+  for (const first of [0, 1]) {
+    storeTest.serial(
+      `what instance ${first} began ${step} the other finishes`,
+      async (t, { balancer, pair }) => {
+        let instance = first;
+        balancer.route = () => instance;
+        balancer.served.length = 0;
+        await journey(t, balancer.url, pair, (now) => {
+          if (now === step) instance = 1 - first;
+        });
+        t.deepEqual([...new Set(balancer.served.map(([served]) => served))], [first, 1 - first]);
+      },
+    );
+  }
 }
 
-test.serial('[N52] a server that restarts after every single step loses nobody', async (t) => {
-  await journey(t, single.url, single, () => single.restart());
-});
+storeTest.serial(
+  '[N52] a server that restarts after every single step loses nobody',
+  async (t, { single }) => {
+    await journey(t, single.url, single, () => single.restart());
+  },
+);
 
-test.serial('two instances take turns, request by request', async (t) => {
-  let turn = 0;
-  balancer.route = () => turn++ % 2;
-  balancer.served.length = 0;
-  await journey(t, balancer.url, pair, () => {});
-  const by = (wanted: RegExp) => balancer.served.find(([, request]) => wanted.test(request))![0];
-  const [shown, approved, called, resumed] = [
-    by(/^GET \/interaction/),
-    by(/^POST \/interaction/),
-    by(/^GET \/oauth2\/authorize\/callback/),
-    by(/^GET \/oauth2\/authorize\/(?!callback)/),
-  ];
-  t.not(shown, approved, 'consent was shown by one, answered at the other');
-  t.not(approved, called, 'NeonPanel sent the browser back to the one that did not send it there');
-  t.not(called, resumed);
-  t.not(resumed, by(/^POST \/oauth2\/token/), 'the code was redeemed where it was not made');
-});
+storeTest.serial.redis(
+  '[N52] [X3] [D11] a redis-server that restarts with its data after every single step goes unnoticed',
+  async (t, { single }) => {
+    await journey(t, single.url, single, () => restartStore(single));
+  },
+);
+
+storeTest.serial(
+  '[N52] two instances in turn, one of which restarts after every step, and the store’s process with it, lose nobody',
+  async (t, { balancer, pair, inTurn }) => {
+    inTurn();
+    let steps = 0;
+    await journey(t, balancer.url, pair, async () => {
+      await Promise.all([pair.restart(steps++ % 2), restartStore(pair)]);
+    });
+    t.is(steps, STEPS.length);
+  },
+);
+
+storeTest.serial(
+  'two instances take turns, request by request',
+  async (t, { balancer, pair, inTurn }) => {
+    inTurn();
+    await journey(t, balancer.url, pair, () => {});
+    const by = (wanted: RegExp) => balancer.served.find(([, request]) => wanted.test(request))![0];
+    const [shown, approved, called, resumed] = [
+      by(/^GET \/interaction/),
+      by(/^POST \/interaction/),
+      by(/^GET \/oauth2\/authorize\/callback/),
+      by(/^GET \/oauth2\/authorize\/(?!callback)/),
+    ];
+    t.not(shown, approved, 'consent was shown by one, answered at the other');
+    t.not(
+      approved,
+      called,
+      'NeonPanel sent the browser back to the one that did not send it there',
+    );
+    t.not(called, resumed);
+    t.not(resumed, by(/^POST \/oauth2\/token/), 'the code was redeemed where it was not made');
+  },
+);
 
 for (const kind of KINDS) {
-  test.serial(`[D16] ${kind}: signs in and calls over two instances in turn`, async (t) => {
-    let turn = 0;
-    balancer.route = () => turn++ % 2;
-    balancer.served.length = 0;
-    const app = await connectApp(pair, `${balancer.url}/mcp`, { kind });
-    t.teardown(() => app.close());
-    for (let i = 0; i < 6; i++) {
-      const { structuredContent } = await app.call('listWarehouses', { companyUuid: 'HPH' });
-      t.is(structuredContent.data.length, 12);
-    }
-    const calls = balancer.served.filter(([, request]) => request === 'POST /mcp');
-    t.deepEqual([...new Set(calls.map(([instance]) => instance))].toSorted(), [0, 1]);
-  });
+  storeTest.serial(
+    `[D16] ${kind}: signs in and calls over two instances in turn`,
+    async (t, { balancer, pair, inTurn }) => {
+      inTurn();
+      const app = await connectApp(pair, `${balancer.url}/mcp`, { kind });
+      t.teardown(() => app.close());
+      for (let i = 0; i < 6; i++) {
+        const { structuredContent } = await app.call('listWarehouses', { companyUuid: 'HPH' });
+        t.is(structuredContent.data.length, 12);
+      }
+      const calls = balancer.served.filter(([, request]) => request === 'POST /mcp');
+      t.deepEqual([...new Set(calls.map(([instance]) => instance))].toSorted(), [0, 1]);
+    },
+  );
 
-  test.serial(
-    `[N52] ${kind}: restarts during sign-in and between calls go unnoticed`,
-    async (t) => {
+  storeTest.serial(
+    `[N52] [X3] ${kind}: restarts of server and store during sign-in and between calls go unnoticed`,
+    async (t, { single }) => {
+      const restart = async () => {
+        await single.restart();
+        await restartStore(single);
+      };
       const app = createApp(`${single.url}/mcp`, { kind });
       t.teardown(() => app.close());
       await t.throwsAsync(() => app.open());
-      await single.restart();
+      await restart();
       await userSignsIn(single, app);
-      await single.restart();
+      await restart();
       await app.open();
       for (let i = 0; i < 3; i++) {
         const { structuredContent } = await app.call('listCompanies');
         t.is(structuredContent.data.length, 3);
-        await single.restart();
+        await restart();
       }
       t.is((await app.tools()).length, 14);
       t.is(app.provider.saved.length, 1, 'one sign-in, no refresh');

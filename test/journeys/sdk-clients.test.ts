@@ -1,14 +1,12 @@
-import test from 'ava';
-import { startHarness } from '../support/harness.ts';
+import { type Harness, startHarness } from '../support/harness.ts';
 import { postForm } from '../support/oauth.ts';
+import { createStoreTest } from '../support/stores.ts';
 import { connectApp, createApp, isSignInNeeded, KINDS, userSignsIn, VERSIONS } from './clients.ts';
 import { stopTime } from './time.ts';
 
 /** The clients people really use, each with the documented address and with the bare origin. */
 const clock = stopTime();
-const harness = await startHarness();
-const { url } = harness;
-test.after.always(() => harness.close());
+const storeTest = await createStoreTest((store) => startHarness({ store }));
 
 const TOOLS = [
   'checkImportStatus',
@@ -37,8 +35,8 @@ const names = (result: { structuredContent?: any }): string[] =>
 const BILL = { companyUuid: 'HPH', type: 'bill', data: { ref_number: 'FR-1', date: '2026-02-01' } };
 
 /** The writes NeonPanel has seen. */
-const created = () =>
-  harness.sandbox.recorder.requests().filter(({ path }) => path.includes('/create/bill'));
+const created = ({ sandbox }: Pick<Harness, 'sandbox'>) =>
+  sandbox.recorder.requests().filter(({ path }) => path.includes('/create/bill'));
 
 /** A granted scope as the clients of this version ask for it: they add `offline_access` by themselves. */
 const scope = (resource: string) => `offline_access ${resource}`;
@@ -59,22 +57,22 @@ for (const kind of KINDS) {
   for (const path of ['/mcp', '/']) {
     const at = `${kind} on ${path}`;
 
-    test.serial(
+    storeTest.serial(
       `[F2] [F7] [F25] [F31] [F33] [A8] [A14] ${at}: connects, lists the 14 tools and calls one`,
-      async (t) => {
-        const app = createApp(url + path, { kind });
+      async (t, harness) => {
+        const app = createApp(harness.url + path, { kind });
         t.teardown(() => app.close());
         const refusal = await t.throwsAsync(() => app.open());
         t.true(isSignInNeeded(refusal), String(refusal));
         const { searchParams } = app.provider.authorizationUrl!;
-        t.is(searchParams.get('resource'), url + path.replace(/\/$/, ''));
+        t.is(searchParams.get('resource'), harness.url + path.replace(/\/$/, ''));
         t.deepEqual(searchParams.get('scope')!.split(' ').slice(0, 2), [
           'neonpanel.read',
           'neonpanel.write',
         ]);
 
         const callback = await userSignsIn(harness, app);
-        t.is(callback.searchParams.get('iss'), url);
+        t.is(callback.searchParams.get('iss'), harness.url);
         await app.open();
         t.is(app.version(), VERSIONS[kind]);
         const [tokens] = app.provider.saved;
@@ -93,37 +91,40 @@ for (const kind of KINDS) {
       },
     );
 
-    test.serial(`[F29] [A10] ${at}: an expired access token is refreshed unnoticed`, async (t) => {
-      const watched = watchedFetch();
-      const app = await connectApp(harness, url + path, { kind, fetch: watched.fetch });
-      t.teardown(() => app.close());
-      await app.call('listCompanies');
-      // NeonPanel's own token ends after an hour, too: both are renewed behind one ordinary call.
-      for (const refreshes of [1, 2, 3]) {
-        clock.advance(EXPIRED_MS);
-        watched.seen.length = 0;
-        t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
-        t.is(app.provider.saved.length, 1 + refreshes);
-        t.is(app.provider.authorizationUrl, undefined, 'the user is not bothered');
-        const token = watched.seen.filter((line) => line.includes('/oauth2/token'));
-        t.deepEqual(token, ['POST /oauth2/token 200']);
-        t.is(watched.seen[0], `POST ${path} 401`);
-        t.is(watched.seen.at(-1), `POST ${path} 200`);
-      }
-      const refreshTokens = app.provider.saved.map(({ refresh_token }) => refresh_token);
-      t.is(new Set(refreshTokens).size, 4, 'each refresh rotates');
-      const clients = watched.seen.filter((line) => line.includes('/oauth2/register'));
-      t.deepEqual(clients, [], 'and nobody registers again');
-    });
+    storeTest.serial(
+      `[F29] [A10] ${at}: an expired access token is refreshed unnoticed`,
+      async (t, harness) => {
+        const watched = watchedFetch();
+        const app = await connectApp(harness, harness.url + path, { kind, fetch: watched.fetch });
+        t.teardown(() => app.close());
+        await app.call('listCompanies');
+        // NeonPanel's own token ends after an hour, too: both are renewed behind one ordinary call.
+        for (const refreshes of [1, 2, 3]) {
+          clock.advance(EXPIRED_MS);
+          watched.seen.length = 0;
+          t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
+          t.is(app.provider.saved.length, 1 + refreshes);
+          t.is(app.provider.authorizationUrl, undefined, 'the user is not bothered');
+          const token = watched.seen.filter((line) => line.includes('/oauth2/token'));
+          t.deepEqual(token, ['POST /oauth2/token 200']);
+          t.is(watched.seen[0], `POST ${path} 401`);
+          t.is(watched.seen.at(-1), `POST ${path} 200`);
+        }
+        const refreshTokens = app.provider.saved.map(({ refresh_token }) => refresh_token);
+        t.is(new Set(refreshTokens).size, 4, 'each refresh rotates');
+        const clients = watched.seen.filter((line) => line.includes('/oauth2/register'));
+        t.deepEqual(clients, [], 'and nobody registers again');
+      },
+    );
 
-    test.serial(
+    storeTest.serial(
       `[F24] [N23] ${at}: after a revocation the next call asks the user to sign in, and then works`,
-      async (t) => {
-        const app = await connectApp(harness, url + path, { kind });
+      async (t, harness) => {
+        const app = await connectApp(harness, harness.url + path, { kind });
         t.teardown(() => app.close());
         await app.call('listCompanies');
         const { client } = app.provider;
-        const revoked = await postForm(`${url}/oauth2/revoke`, {
+        const revoked = await postForm(`${harness.url}/oauth2/revoke`, {
           token: app.provider.tokens()!.refresh_token,
           client_id: client!.client_id,
         });
@@ -138,10 +139,10 @@ for (const kind of KINDS) {
       },
     );
 
-    test.serial(
+    storeTest.serial(
       `[T38] [D10] [F24] [N49] ${at}: when NeonPanel ends the session, the next call asks the user to sign in`,
-      async (t) => {
-        const app = await connectApp(harness, url + path, { kind });
+      async (t, harness) => {
+        const app = await connectApp(harness, harness.url + path, { kind });
         t.teardown(() => app.close());
         await app.call('listCompanies');
         const { email } = harness.sandbox.users[0]!;
@@ -161,14 +162,14 @@ for (const kind of KINDS) {
       },
     );
 
-    test.serial(
+    storeTest.serial(
       `[F19] ${at}: an application started again uses what it kept, without asking anybody`,
-      async (t) => {
+      async (t, harness) => {
         const watched = watchedFetch();
-        const first = await connectApp(harness, url + path, { kind });
+        const first = await connectApp(harness, harness.url + path, { kind });
         await first.close();
         const { provider } = first;
-        const again = await connectApp(harness, url + path, {
+        const again = await connectApp(harness, harness.url + path, {
           kind,
           provider,
           fetch: watched.fetch,
@@ -183,10 +184,10 @@ for (const kind of KINDS) {
     );
 
     if (kind !== 'v1 client') {
-      test.serial(
+      storeTest.serial(
         `[F10] ${at}: calls that find the token expired at the same time all come through`,
-        async (t) => {
-          const app = await connectApp(harness, url + path, { kind });
+        async (t, harness) => {
+          const app = await connectApp(harness, harness.url + path, { kind });
           t.teardown(() => app.close());
           clock.advance(EXPIRED_MS);
           const results = await Promise.all(
@@ -200,29 +201,29 @@ for (const kind of KINDS) {
     }
 
     if (kind === 'v1 client') {
-      test.serial(
+      storeTest.serial(
         `[T35] ${at}: cannot step up, but loses nothing by trying to write with a read grant`,
-        async (t) => {
-          const app = await connectApp(harness, url + path, { kind, write: false });
+        async (t, harness) => {
+          const app = await connectApp(harness, harness.url + path, { kind, write: false });
           t.teardown(() => app.close());
           const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
           t.is((refusal as { code?: unknown }).code, 403);
           t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
-          t.deepEqual(created(), []);
+          t.deepEqual(created(harness), []);
         },
       );
     } else {
-      test.serial(
+      storeTest.serial(
         `[R6] [T35] [D14] ${at}: steps up from a read grant to a write tool, once, and keeps reading`,
-        async (t) => {
-          const app = await connectApp(harness, url + path, { kind, write: false });
+        async (t, harness) => {
+          const app = await connectApp(harness, harness.url + path, { kind, write: false });
           t.teardown(() => app.close());
           t.is(app.provider.tokens()!.scope, scope('neonpanel.read'));
           t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
 
           const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
           t.true(isSignInNeeded(refusal), String(refusal));
-          t.deepEqual(created(), [], 'nothing reached NeonPanel');
+          t.deepEqual(created(harness), [], 'nothing reached NeonPanel');
           const asked = app.provider.authorizationUrl!.searchParams.get('scope')!.split(' ');
           t.true(asked.includes('neonpanel.read') && asked.includes('neonpanel.write'), `${asked}`);
 
@@ -230,22 +231,22 @@ for (const kind of KINDS) {
           t.is(app.provider.tokens()!.scope, scope('neonpanel.read neonpanel.write'));
           const result = await app.call('createDocuments', BILL);
           t.is(result.structuredContent.status, 'done');
-          t.is(created().length, 1);
+          t.is(created(harness).length, 1);
           t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
           harness.sandbox.recorder.clear();
         },
       );
 
-      test.serial(
+      storeTest.serial(
         `[R6] [D14] ${at}: a user who still does not allow writing is not asked in a loop`,
-        async (t) => {
-          const app = await connectApp(harness, url + path, { kind, write: false });
+        async (t, harness) => {
+          const app = await connectApp(harness, harness.url + path, { kind, write: false });
           t.teardown(() => app.close());
           await t.throwsAsync(() => app.call('createDocuments', BILL));
           await userSignsIn(harness, app, { write: false });
           const refusal = await t.throwsAsync(() => app.call('createDocuments', BILL));
           t.true(isSignInNeeded(refusal), String(refusal));
-          t.deepEqual(created(), []);
+          t.deepEqual(created(harness), []);
           t.deepEqual(names(await app.call('listCompanies')), ['HPH', 'NLO', 'TWP']);
         },
       );
@@ -253,16 +254,19 @@ for (const kind of KINDS) {
   }
 }
 
-test.serial('[A10] ACCESS_TOKEN_TTL_SECONDS decides how long a token lasts', async (t) => {
-  const brief = await startHarness({ env: { ACCESS_TOKEN_TTL_SECONDS: '2' } });
-  t.teardown(() => brief.close());
-  const app = await connectApp(brief, `${brief.url}/mcp`);
-  t.teardown(() => app.close());
-  t.is(app.provider.tokens()!.expires_in, 2);
-  await app.call('listCompanies');
-  t.is(app.provider.saved.length, 1);
-  // The tolerance for clocks is 15 s.
-  clock.advance(18_000);
-  await app.call('listCompanies');
-  t.is(app.provider.saved.length, 2);
-});
+storeTest.serial(
+  '[A10] ACCESS_TOKEN_TTL_SECONDS decides how long a token lasts',
+  async (t, _, store) => {
+    const brief = await startHarness({ store, env: { ACCESS_TOKEN_TTL_SECONDS: '2' } });
+    t.teardown(() => brief.close());
+    const app = await connectApp(brief, `${brief.url}/mcp`);
+    t.teardown(() => app.close());
+    t.is(app.provider.tokens()!.expires_in, 2);
+    await app.call('listCompanies');
+    t.is(app.provider.saved.length, 1);
+    // The tolerance for clocks is 15 s.
+    clock.advance(18_000);
+    await app.call('listCompanies');
+    t.is(app.provider.saved.length, 2);
+  },
+);

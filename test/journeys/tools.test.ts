@@ -1,7 +1,8 @@
-import test from 'ava';
+import { createData } from '../../sandbox/data/index.ts';
 import { startHarness } from '../support/harness.ts';
-import { apiOf, uuidOf } from '../sandbox/_setup.ts';
-import { connectApp, KINDS, type ToolResult } from './clients.ts';
+import { createStoreTest } from '../support/stores.ts';
+import { apiOf } from '../sandbox/_setup.ts';
+import { type App, connectApp, KINDS, type ToolResult } from './clients.ts';
 import { stopTime } from './time.ts';
 
 /**
@@ -9,15 +10,20 @@ import { stopTime } from './time.ts';
  * sandbox is asked directly, with a token that this test got from it.
  */
 const clock = stopTime();
-const harness = await startHarness();
-const { sandbox, url } = harness;
-const api = await apiOf(sandbox);
-const app = await connectApp(harness, `${url}/mcp`);
-test.after.always(() => harness.close());
+const storeTest = await createStoreTest(async (store) => {
+  const harness = await startHarness({ store });
+  const { sandbox, url } = harness;
+  const app = await connectApp(harness, `${url}/mcp`);
+  return { harness, sandbox, url, app, api: await apiOf(sandbox), close: harness.close };
+});
 
-const HPH = uuidOf(sandbox, 201);
-const QNC = uuidOf(sandbox, 301);
-const books = sandbox.data.books.find(({ company }) => company.id === 201)!;
+/** The invented books are the same wherever they are made. */
+const booksOf = (companyId: number) =>
+  createData().books.find(({ company }) => company.id === companyId)!;
+const uuidOf = (companyId: number): string => booksOf(companyId).company.uuid;
+const HPH = uuidOf(201);
+const QNC = uuidOf(301);
+const books = booksOf(201);
 const warehouseNamed = (name: string) => books.warehouses.find((w) => w.name === name)!.uuid;
 const AWD = warehouseNamed('Amazon AWD US');
 const FBA = warehouseNamed('Amazon FBA US');
@@ -83,14 +89,14 @@ const READS: readonly [tool: string, args: Record<string, unknown>, path: string
       countryCodes: ['us', 'GB'],
     },
     `/revenue-and-cogs?${period}&periodicity=monthly&grouping[]=company&grouping[]=country` +
-      `&company_uuids[]=${HPH}&company_uuids[]=${uuidOf(sandbox, 203)}` +
+      `&company_uuids[]=${HPH}&company_uuids[]=${uuidOf(203)}` +
       '&country_codes[]=US&country_codes[]=GB',
   ],
   [
     'getRevenueAndCogs',
     { ...dates, startDate: '2026-03-01', grouping: ['invoice'], companyUuids: ['NLO'] },
     `/revenue-and-cogs?start_date=2026-03-01&end_date=2026-03-31&grouping[]=invoice` +
-      `&company_uuids[]=${uuidOf(sandbox, 202)}`,
+      `&company_uuids[]=${uuidOf(202)}`,
   ],
   ['listWarehouses', { companyUuid: HPH }, `/companies/${HPH}/warehouses`],
   [
@@ -109,29 +115,32 @@ const READS: readonly [tool: string, args: Record<string, unknown>, path: string
     'listCompaniesWithPermission',
     { permission: 'view:quicksight_group.marketing', companyUuids: [203, 'HPH'] },
     '/permissions/view:quicksight_group.marketing/companies' +
-      `?company_uuids[]=${uuidOf(sandbox, 203)}&company_uuids[]=${HPH}`,
+      `?company_uuids[]=${uuidOf(203)}&company_uuids[]=${HPH}`,
   ],
 ];
 
 for (const kind of KINDS) {
-  test(`[N36] [N41] ${kind}: every reading tool answers NeonPanel's own JSON, as structure and as text`, async (t) => {
-    const client = await connectApp(harness, `${url}/mcp`, { kind });
-    t.teardown(() => client.close());
-    const listed = new Set((await client.tools()).map(({ name }) => name));
-    for (const [tool, args, path] of READS) {
-      const expected = await api.get(path);
-      const result = await client.call(tool, args);
-      t.falsy(result.isError, `${tool}: ${textOf(result)}`);
-      t.deepEqual(result.structuredContent, expected, `${tool} ${JSON.stringify(args)}`);
-      t.deepEqual(JSON.parse(textOf(result)), expected, tool);
-      listed.delete(tool);
-    }
-    t.deepEqual([...listed], ['createDocuments', 'createDocumentsByPdf', 'checkImportStatus']);
-  });
+  storeTest(
+    `[N36] [N41] ${kind}: every reading tool answers NeonPanel's own JSON, as structure and as text`,
+    async (t, { harness, url, api }) => {
+      const client = await connectApp(harness, `${url}/mcp`, { kind });
+      t.teardown(() => client.close());
+      const listed = new Set((await client.tools()).map(({ name }) => name));
+      for (const [tool, args, path] of READS) {
+        const expected = await api.get(path);
+        const result = await client.call(tool, args);
+        t.falsy(result.isError, `${tool}: ${textOf(result)}`);
+        t.deepEqual(result.structuredContent, expected, `${tool} ${JSON.stringify(args)}`);
+        t.deepEqual(JSON.parse(textOf(result)), expected, tool);
+        listed.delete(tool);
+      }
+      t.deepEqual([...listed], ['createDocuments', 'createDocumentsByPdf', 'checkImportStatus']);
+    },
+  );
 
-  test.serial(
+  storeTest.serial(
     `[N49] ${kind}: a PDF goes from queued to processing to done, saying each time how long to wait`,
-    async (t) => {
+    async (t, { harness, sandbox, url, api }) => {
       const client = await connectApp(harness, `${url}/mcp`, { kind });
       t.teardown(() => client.close());
       const file = { name: 'invoice 1042.pdf', link: 'https://files.example/i/1042.pdf?sig=a%2Fb' };
@@ -173,9 +182,9 @@ for (const kind of KINDS) {
   );
 }
 
-test.serial(
+storeTest.serial(
   '[N22] broken.pdf ends in status error, which is an answer and no failure',
-  async (t) => {
+  async (t, { app }) => {
     const file = { name: 'broken.pdf', link: 'https://files.example/broken.pdf' };
     const job = { companyUuid: 201, type: 'bill' };
     const sent = await app.call('createDocumentsByPdf', { ...job, file });
@@ -187,29 +196,32 @@ test.serial(
   },
 );
 
-test('a bill is created once, as it was given, and NeonPanel knows it afterwards', async (t) => {
-  const data = {
-    ref_number: 'FR-2026-17',
-    date: '2026-02-03',
-    currency: 'USD',
-    vendor_id: null,
-    details: [{ service_id: 4, quantity: 2, rate: 99.5 }],
-  };
-  const created = await app.call('createDocuments', { companyUuid: 'hph', type: 'bill', data });
-  const { request_id, status, documents } = created.structuredContent;
-  t.is(status, 'done');
-  t.is(documents[0].ref_number, 'FR-2026-17');
-  const known = await api.get(`/companies/${HPH}/import/bill/status/${request_id}`);
-  t.deepEqual(created.structuredContent, known);
-  t.deepEqual(JSON.parse(textOf(created)), known);
-  const posts = sandbox.recorder
-    .requests()
-    .filter(({ path, body }) => path.endsWith('/create/bill') && body.includes('FR-2026-17'));
-  t.deepEqual(
-    posts.map(({ body }) => JSON.parse(body)),
-    [{ data }],
-  );
-});
+storeTest(
+  'a bill is created once, as it was given, and NeonPanel knows it afterwards',
+  async (t, { sandbox, api, app }) => {
+    const data = {
+      ref_number: 'FR-2026-17',
+      date: '2026-02-03',
+      currency: 'USD',
+      vendor_id: null,
+      details: [{ service_id: 4, quantity: 2, rate: 99.5 }],
+    };
+    const created = await app.call('createDocuments', { companyUuid: 'hph', type: 'bill', data });
+    const { request_id, status, documents } = created.structuredContent;
+    t.is(status, 'done');
+    t.is(documents[0].ref_number, 'FR-2026-17');
+    const known = await api.get(`/companies/${HPH}/import/bill/status/${request_id}`);
+    t.deepEqual(created.structuredContent, known);
+    t.deepEqual(JSON.parse(textOf(created)), known);
+    const posts = sandbox.recorder
+      .requests()
+      .filter(({ path, body }) => path.endsWith('/create/bill') && body.includes('FR-2026-17'));
+    t.deepEqual(
+      posts.map(({ body }) => JSON.parse(body)),
+      [{ data }],
+    );
+  },
+);
 
 const NAMES: readonly [how: string, name: string | number][] = [
   ['uuid', HPH],
@@ -242,7 +254,7 @@ function callsFor(
 }
 
 for (const [how, companyUuid] of NAMES) {
-  test(`[N35] every tool takes a company by ${how}`, async (t) => {
+  storeTest(`[N35] every tool takes a company by ${how}`, async (t, { app }) => {
     const data = { ref_number: how };
     const created = await app.call('createDocuments', { companyUuid, type: 'bill', data });
     const requestId = created.structuredContent.request_id;
@@ -257,7 +269,12 @@ for (const [how, companyUuid] of NAMES) {
 }
 
 /** Every entry of a list, read as the tools' descriptions say: until current_page is last_page. */
-async function readOn(tool: string, args: Record<string, unknown>, key = 'data'): Promise<any[]> {
+async function readOn(
+  app: App,
+  tool: string,
+  args: Record<string, unknown>,
+  key = 'data',
+): Promise<any[]> {
   const entries: any[] = [];
   for (let page = 1; ; page++) {
     const { structuredContent: answer } = await app.call(tool, { ...args, page });
@@ -267,53 +284,65 @@ async function readOn(tool: string, args: Record<string, unknown>, key = 'data')
   }
 }
 
-test('[N40] every list can be read to its end, page by page, in any size of page', async (t) => {
-  const ledger = books.ledgers.find(({ item }) => item.id === 201001)!;
-  const ever = { startDate: '2025-01-01', endDate: '2026-12-31' };
-  for (const perPage of [10, 30, 60]) {
-    const items = await readOn('listInventoryItems', { companyUuid: HPH, perPage });
+storeTest(
+  '[N40] every list can be read to its end, page by page, in any size of page',
+  async (t, { app }) => {
+    const ledger = books.ledgers.find(({ item }) => item.id === 201001)!;
+    const ever = { startDate: '2025-01-01', endDate: '2026-12-31' };
+    for (const perPage of [10, 30, 60]) {
+      const items = await readOn(app, 'listInventoryItems', { companyUuid: HPH, perPage });
+      t.deepEqual(
+        items,
+        books.ledgers.map(({ item }) => item),
+      );
+      const warehouses = await readOn(app, 'listWarehouses', { companyUuid: HPH, perPage });
+      t.deepEqual(warehouses, books.warehouses);
+      const landed = {
+        companyUuid: HPH,
+        inventoryId: 201001,
+        warehouseUuid: AWD,
+        ...ever,
+        perPage,
+      };
+      const batches = await readOn(app, 'getInventoryLandedCost', landed);
+      t.deepEqual(
+        batches.map(({ batch }) => batch),
+        ledger.batches.map(({ document }) => document),
+      );
+      const sold = { companyUuid: HPH, inventoryId: 201001, ...ever, perPage };
+      const sales = await readOn(app, 'getInventoryCogs', sold, 'details');
+      t.deepEqual(
+        sales.map(({ quantity }) => quantity),
+        ledger.sales.map(({ quantity }) => quantity),
+      );
+      const stock = { companyUuid: HPH, warehouseUuid: FBA, balancesDate: '2026-12-31', perPage };
+      const balances = await readOn(app, 'getWarehouseBalances', stock);
+      t.true(balances.length > 40);
+      t.is(new Set(balances.map(({ inventory }) => inventory.id)).size, balances.length);
+    }
     t.deepEqual(
-      items,
-      books.ledgers.map(({ item }) => item),
+      (await readOn(app, 'listCompanies', { perPage: 10 })).map(({ id }) => id),
+      [201, 202, 203],
     );
-    const warehouses = await readOn('listWarehouses', { companyUuid: HPH, perPage });
-    t.deepEqual(warehouses, books.warehouses);
-    const landed = { companyUuid: HPH, inventoryId: 201001, warehouseUuid: AWD, ...ever, perPage };
-    const batches = await readOn('getInventoryLandedCost', landed);
-    t.deepEqual(
-      batches.map(({ batch }) => batch),
-      ledger.batches.map(({ document }) => document),
-    );
-    const sold = { companyUuid: HPH, inventoryId: 201001, ...ever, perPage };
-    const sales = await readOn('getInventoryCogs', sold, 'details');
-    t.deepEqual(
-      sales.map(({ quantity }) => quantity),
-      ledger.sales.map(({ quantity }) => quantity),
-    );
-    const stock = { companyUuid: HPH, warehouseUuid: FBA, balancesDate: '2026-12-31', perPage };
-    const balances = await readOn('getWarehouseBalances', stock);
-    t.true(balances.length > 40);
-    t.is(new Set(balances.map(({ inventory }) => inventory.id)).size, balances.length);
-  }
-  t.deepEqual(
-    (await readOn('listCompanies', { perPage: 10 })).map(({ id }) => id),
-    [201, 202, 203],
-  );
-});
+  },
+);
 
-test('[N36] what NeonPanel does not know stays unknown: nulls and missing fields arrive as such', async (t) => {
-  const { data } = (await app.call('listInventoryItems', { companyUuid: HPH, perPage: 60 }))
-    .structuredContent;
-  const withoutPicture = data.find(({ id }: { id: number }) => id === 201003);
-  t.is(withoutPicture.image, null);
-  const withoutListing = data.find(({ id }: { id: number }) => id === 201048);
-  t.false('asin' in withoutListing);
-  t.false('fnsku' in withoutListing);
-  const warehouses = (await app.call('listWarehouses', { companyUuid: HPH })).structuredContent;
-  const lost = warehouses.data.find(({ name }: { name: string }) => name === 'Lost & Found');
-  t.is(lost.type, null);
-  t.is(lost.country_code, null);
-});
+storeTest(
+  '[N36] what NeonPanel does not know stays unknown: nulls and missing fields arrive as such',
+  async (t, { app }) => {
+    const { data } = (await app.call('listInventoryItems', { companyUuid: HPH, perPage: 60 }))
+      .structuredContent;
+    const withoutPicture = data.find(({ id }: { id: number }) => id === 201003);
+    t.is(withoutPicture.image, null);
+    const withoutListing = data.find(({ id }: { id: number }) => id === 201048);
+    t.false('asin' in withoutListing);
+    t.false('fnsku' in withoutListing);
+    const warehouses = (await app.call('listWarehouses', { companyUuid: HPH })).structuredContent;
+    const lost = warehouses.data.find(({ name }: { name: string }) => name === 'Lost & Found');
+    t.is(lost.type, null);
+    t.is(lost.country_code, null);
+  },
+);
 
 /** Calls that must fail, and what a model has to learn from the answer. */
 const FAILURES: readonly [
@@ -399,7 +428,7 @@ const FAILURES: readonly [
   ],
 ];
 for (const [what, tool, args, says] of FAILURES) {
-  test(`[N22] [N39] ${what} is an error result that helps: ${tool}`, async (t) => {
+  storeTest(`[N22] [N39] ${what} is an error result that helps: ${tool}`, async (t, { app }) => {
     const result = await app.call(tool, args);
     t.true(result.isError);
     t.is(result.structuredContent, undefined);
@@ -409,13 +438,13 @@ for (const [what, tool, args, says] of FAILURES) {
   });
 }
 
-test('a permission that nobody has is an empty list', async (t) => {
+storeTest('a permission that nobody has is an empty list', async (t, { app }) => {
   const result = await app.call('listCompaniesWithPermission', { permission: 'view:nothing' });
   t.deepEqual(result.structuredContent.companies, []);
 });
 
-test('lists in a query mean the same in either spelling', async (t) => {
-  const other = await startHarness({ env: { NEONPANEL_ARRAY_STYLE: 'repeat' } });
+storeTest('lists in a query mean the same in either spelling', async (t, { app }, store) => {
+  const other = await startHarness({ store, env: { NEONPANEL_ARRAY_STYLE: 'repeat' } });
   t.teardown(() => other.close());
   const client = await connectApp(other, `${other.url}/mcp`);
   t.teardown(() => client.close());

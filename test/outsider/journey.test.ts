@@ -10,6 +10,8 @@ import {
   register,
   userBrowser,
 } from '../support/oauth.ts';
+import { STORES } from '../support/harness.ts';
+import { titleOn } from '../support/stores.ts';
 import { COMPANIES, ITEMS, WAREHOUSES } from './records.ts';
 import { complaints } from './rules.ts';
 import type { StandInOptions } from './stand-in.ts';
@@ -98,12 +100,15 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-for (const { name, ids = '', standIn, env = {} } of VARIANTS) {
-  test.serial(`${ids}a NeonPanel ${name} is served from registration to revocation`, async (t) => {
-    const world = await startWorld(standIn, { env });
-    t.teardown(world.close);
-    await journey(t, world);
-  });
+for (const store of STORES) {
+  for (const { name, ids = '', standIn, env = {} } of VARIANTS) {
+    const title = `${ids}a NeonPanel ${name} is served from registration to revocation`;
+    test.serial(titleOn(store, title), async (t) => {
+      const world = await startWorld(standIn, { store, env });
+      t.teardown(world.close);
+      await journey(t, world);
+    });
+  }
 }
 
 /** Things a client sends us that are none of NeonPanel's business. */
@@ -235,10 +240,11 @@ const asText = ({ url, headers, body }: { url: URL; headers: object; body: strin
     `${url.href} ${JSON.stringify(headers)} ${body}`.replace(/%(?![0-9A-F]{2})/gi, ''),
   );
 
-test.serial(
-  'a NeonPanel whose every endpoint fails once with HTML is got through by trying again',
-  async (t) => {
-    const { url, standIn, close } = await startWorld({ flaky: true });
+for (const store of STORES) {
+  const title =
+    'a NeonPanel whose every endpoint fails once with HTML is got through by trying again';
+  test.serial(titleOn(store, title), async (t) => {
+    const { url, standIn, close } = await startWorld({ flaky: true }, { store });
     t.teardown(close);
     const client = (await register(url)).body;
     const attempt = authorizationRequest(url, client);
@@ -271,5 +277,5 @@ test.serial(
       });
       t.falsy(answer.body.result.isError, `${name}: ${JSON.stringify(answer.body)}`);
     }
-  },
-);
+  });
+}
