@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import { startSandbox, type Sandbox } from '../../sandbox/index.ts';
+import { type Balancer, startBalancer } from '../journeys/balancer.ts';
+import { type Answer, callTool, refresh } from '../support/oauth.ts';
+import { startRedis } from '../support/redis.ts';
+import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { createFlow, type Flow, words } from './flow.ts';
+
+/** Server processes that are killed (SIGKILL) in the middle of what they do; all they leave behind is in Redis. */
+
+const KILLS = process.env.LONG_TESTS ? 1_000 : 30;
+/** Servers that are killed again and again, side by side, each with clients of its own. */
+const LANES = 3;
+const CLIENTS = 6;
+/** As long as the lease of a refresh at NeonPanel. */
+const LEASE_MS = 8_000;
+
+interface World {
+  readonly sandbox: Sandbox;
+  /** Another server process on the same Redis. */
+  server(): Promise<ServerProcess>;
+  /** A connection, made through this server. */
+  connect(server: ServerProcess): Promise<Flow>;
+}
+
+async function start(t: ExecutionContext): Promise<World> {
+  const redis = await startRedis({ persist: true });
+  t.teardown(redis.stop);
+  const sandbox = await startSandbox({ port: 0 });
+  t.teardown(sandbox.close);
+  const balancer: Balancer = await startBalancer();
+  t.teardown(balancer.close);
+  const env = {
+    REDIS_URL: redis.url,
+    MASTER_KEYS: randomBytes(32).toString('base64url'),
+    PUBLIC_URL: balancer.url,
+    NEONPANEL_URL: sandbox.url,
+    RATE_LIMIT_FACTOR: '0',
+  };
+  return {
+    sandbox,
+    async server() {
+      const server = await startServerProcess(t, { stdout: 'pipe', env });
+      server.child.stdout!.resume();
+      return server;
+    },
+    async connect({ url }) {
+      balancer.targets = [url];
+      const flow = createFlow({ base: balancer.url, sandbox });
+      await flow.run('register', 'redeem the code');
+      return flow;
+    },
+  };
+}
+
+async function kill({ child, ended }: ServerProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await ended;
+}
+
+const succeeded = ({ status, body }: Answer<any>) => status === 200 && !body.result?.isError;
+const refreshesAt = ({ recorder }: Sandbox): number =>
+  recorder.requests().filter(({ body }) => body.includes('grant_type=refresh_token')).length;
+
+test('[T37] [D10] redis: when an instance is killed while it waits for NeonPanel to renew a credential, another takes over', async (t) => {
+  const world = await start(t);
+  const { sandbox } = world;
+  const [one, other] = await Promise.all([world.server(), world.server()]);
+  sandbox.faults.set('token-lifetime', { seconds: 20, times: 1 });
+  const { held } = await world.connect(one);
+  const call = ({ url }: ServerProcess) => callTool(url, held.first!.access_token, 'listCompanies');
+
+  sandbox.faults.set('hang', { path: '/oauth2/token', times: 1 });
+  const lost = t.throwsAsync(call(one));
+  while (refreshesAt(sandbox) < 1) await sleep(10);
+  const started = performance.now();
+  await kill(one);
+  await lost;
+  const answers = await Promise.all(Array.from({ length: 10 }, () => call(other)));
+  const ms = performance.now() - started;
+  for (const answer of answers) t.true(succeeded(answer), words(answer));
+  t.true(ms < LEASE_MS + 2_000, `after ${Math.round(ms)} ms`);
+  t.is(refreshesAt(sandbox), 2, 'the one that was lost, and one more');
+  t.true(succeeded(await call(await world.server())));
+});
+
+test('[X24] redis: when an instance is killed after NeonPanel renewed a credential and before it was stored, the user is asked to sign in again', async (t) => {
+  const world = await start(t);
+  const { sandbox } = world;
+  const [one, other] = await Promise.all([world.server(), world.server()]);
+  sandbox.faults.set('token-lifetime', { seconds: 20, times: 1 });
+  const { held } = await world.connect(one);
+  const token = held.first!.access_token;
+  // NeonPanel goes on when the connection breaks, and has spent the refresh token.
+  sandbox.faults.set('slow', { path: '/oauth2/token', ms: 20_000, times: 1 });
+  const lost = t.throwsAsync(callTool(one.url, token, 'listCompanies'));
+  while (refreshesAt(sandbox) < 1) await sleep(10);
+  await kill(one);
+  await lost;
+
+  const answer = await callTool(other.url, token, 'listCompanies');
+  t.is(answer.status, 401, words(answer));
+  t.regex(answer.headers.get('www-authenticate') ?? '', /^Bearer .*error="invalid_token"/);
+  const over = await refresh(other.url, held.client!, held.first!.refresh_token);
+  t.is(over.status, 400);
+  t.is((over.body as object as { error: string }).error, 'invalid_grant');
+  const again = await world.connect(other);
+  t.true(succeeded(await callTool(other.url, again.held.first!.access_token, 'listCompanies')));
+});
+
+test('[X26] [D8] redis: a server that is killed at any moment leaves every client with a refresh token that works', async (t) => {
+  const world = await start(t);
+  let kills = 0;
+  const rotations: number[] = [];
+  const lane = async () => {
+    let server = await world.server();
+    const clients: Client[] = [];
+    for (let n = 0; n < CLIENTS; n++) clients.push(clientOf(await world.connect(server)));
+    while (kills < KILLS) {
+      kills++;
+      const life = { over: false };
+      const loops = clients.map((client) => keepRefreshing(client, server.url, life));
+      await sleep(20 + Math.random() * 250);
+      server.child.kill('SIGKILL');
+      life.over = true;
+      await Promise.all([server.ended, ...loops]);
+      server = await world.server();
+      for (const client of clients) {
+        const { status, body } = await refresh(server.url, client.registered, client.token);
+        t.is(status, 200, `after kill ${kills}: ${JSON.stringify(body)}`);
+        client.token = body.refresh_token;
+        t.is((await callTool(server.url, body.access_token, 'listCompanies')).status, 200);
+      }
+    }
+    rotations.push(...clients.map((client) => client.rotations));
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  t.log(`${kills} kills, ${rotations.reduce((a, b) => a + b)} rotations, nobody signed in again`);
+  t.true(rotations.every((n) => n > 0));
+});
+
+interface Client {
+  readonly registered: NonNullable<Flow['held']['client']>;
+  /** The last one that was received. */
+  token: string;
+  rotations: number;
+}
+
+const clientOf = ({ held }: Flow): Client => ({
+  registered: held.client!,
+  token: held.first!.refresh_token,
+  rotations: 0,
+});
+
+/** Until the server is gone. @throws Error if it refuses the token */
+async function keepRefreshing(client: Client, url: string, life: { over: boolean }): Promise<void> {
+  for (;;) {
+    const answer = await refresh(url, client.registered, client.token).catch((error: Error) => {
+      if (!life.over) throw error;
+    });
+    if (!answer) return;
+    if (answer.status !== 200) throw new Error(`${answer.status} ${words(answer)}`);
+    client.token = answer.body.refresh_token;
+    client.rotations++;
+  }
+}
