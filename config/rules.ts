@@ -37,6 +37,14 @@ interface Context extends Place {
 const production = (c: Context): boolean => !c.loopback;
 const overHttp = (url: string | undefined): boolean => url?.startsWith('http:') ?? false;
 
+/** How a node of Redis is spoken to. */
+function access(url: string): string {
+  const { protocol, username, password } = new URL(url);
+  return JSON.stringify([protocol, username, password]);
+}
+
+const database = (url: string): number => Number(new URL(url).pathname.slice(1));
+
 /** A PUBLIC_URL that is not loopback is a deployment; nothing is generated or assumed for it. */
 const PRODUCTION_RULES: readonly Rule[] = [
   {
@@ -110,6 +118,21 @@ const RULES: readonly Rule[] = [
       c.values.REDIS_URL?.some((url) => /[1-9]/.test(new URL(url).pathname)),
     problem: 'names a database, but a cluster has only database 0',
     expected: 'redis://host:port without a database, e.g. redis://node-1:6379,redis://node-2:6379',
+  },
+  {
+    // One set of them is used for every node, those included that are found later.
+    variable: 'REDIS_URL',
+    when: (c) =>
+      c.values.REDIS_MODE !== 'single' && new Set(c.values.REDIS_URL?.map(access)).size > 1,
+    problem: 'names nodes that differ in scheme, user or password',
+    expected: 'the same for all nodes, e.g. redis://node-1:6379,redis://node-2:6379',
+  },
+  {
+    variable: 'REDIS_URL',
+    when: (c) =>
+      c.values.REDIS_MODE === 'sentinel' && new Set(c.values.REDIS_URL?.map(database)).size > 1,
+    problem: 'names more than one database',
+    expected: 'the same for all nodes, e.g. redis://node-1:6379/1,redis://node-2:6379/1',
   },
   {
     variable: 'REDIS_SENTINEL_NAME',

@@ -163,10 +163,31 @@ for (const [variable, ...values] of REFUSED) {
   }
 }
 
+const SENTINEL: Env = { REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'mymaster' };
 const CROSS: [title: string, env: Env, problem: string][] = [
   ['REDIS_MODE without REDIS_URL', { REDIS_MODE: 'cluster' }, 'REDIS_URL'],
   ['several nodes in single mode', { REDIS_URL: 'redis://a,redis://b' }, 'REDIS_URL'],
   ['a database in a cluster', { REDIS_URL: 'redis://a:1/2', REDIS_MODE: 'cluster' }, 'REDIS_URL'],
+  [
+    'nodes of a cluster that differ in scheme',
+    { REDIS_URL: 'redis://a,rediss://b', REDIS_MODE: 'cluster' },
+    'REDIS_URL',
+  ],
+  [
+    'nodes of a cluster that differ in password',
+    { REDIS_URL: 'redis://u:one@a,redis://u:one@b,redis://u:two@c', REDIS_MODE: 'cluster' },
+    'REDIS_URL',
+  ],
+  [
+    'sentinels that differ in user',
+    { REDIS_URL: 'redis://u:p@a,redis://:p@b', ...SENTINEL },
+    'REDIS_URL',
+  ],
+  [
+    'sentinels that differ in database',
+    { REDIS_URL: 'redis://a/1,redis://b', ...SENTINEL },
+    'REDIS_URL',
+  ],
   [
     'sentinels without a name',
     { REDIS_URL: 'redis://a', REDIS_MODE: 'sentinel' },
@@ -186,14 +207,16 @@ for (const [title, env, problem] of CROSS) {
 }
 
 test('several stores: cluster and sentinel take a list of nodes', (t) => {
-  const nodes = { REDIS_URL: 'redis://a:1, rediss://b:2' };
+  const nodes = { REDIS_URL: 'rediss://u:p@a:1, rediss://u:p@b:2/0' };
   t.deepEqual(loadConfig({ ...nodes, REDIS_MODE: 'cluster' }).store, {
     kind: 'redis',
     mode: 'cluster',
-    urls: ['redis://a:1', 'rediss://b:2'],
+    urls: ['rediss://u:p@a:1', 'rediss://u:p@b:2/0'],
   });
-  const sentinel = { ...nodes, REDIS_MODE: 'sentinel', REDIS_SENTINEL_NAME: 'mymaster' };
-  t.like(loadConfig(sentinel).store, { mode: 'sentinel', sentinelName: 'mymaster' });
+  t.like(loadConfig({ ...nodes, ...SENTINEL }).store, {
+    mode: 'sentinel',
+    sentinelName: 'mymaster',
+  });
 });
 
 test('every mistake is reported at once, in the order of the table, with form and example', (t) => {
@@ -228,6 +251,11 @@ test('[T17] no message, warning or description repeats a secret', (t) => {
   const error = t.throws(() => loadConfig(secrets), { instanceOf: ConfigError })!;
   t.is(error.problems.length, 6);
   t.notRegex(error.message, /canary/);
+
+  const nodes: Env = { REDIS_MODE: 'cluster', REDIS_URL: `redis://u:${canary}@a/1,redis://b` };
+  const differing = t.throws(() => loadConfig(nodes), { instanceOf: ConfigError })!;
+  t.is(differing.problems.length, 2);
+  t.notRegex(differing.message, /canary/);
 
   const masterKey = key();
   const sound = loadConfig({

@@ -2,19 +2,25 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { StoreUnavailable } from '../../errors.ts';
 import { startWaiting } from '../patience.ts';
 import { isReadOnly } from './client.ts';
-import { type Connection, wordsOf } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { wordsOf } from './reasons.ts';
+import { NotCarriedOut } from './tracking.ts';
 
 /**
  * How a command is sent: with a limit on its time, and once more if the connection broke before its answer came. That
- * is always allowed, because reads change nothing and commits recognise themselves (commit-script.ts).
+ * is always allowed, because reads change nothing and commits recognise themselves (commit-script.ts). What was
+ * certainly not carried out is sent again as long as there is time.
  */
 
 /** How long one call of the store may take, its repetition included. */
 const MAX_CALL_MS = 1_000;
 /** Calls under way; more would only be memory waiting for a Redis that does not keep up. */
 const MAX_CALLS = 5_000;
-/** After an error of the connection its new state needs a moment to be known. */
-const BREATH_MS = 15;
+/** How often a command may be sent whose answer did not come. */
+const MAX_UNANSWERED = 2;
+/** After an error of the connection its new state needs a moment to be known; a node that moves or starts needs longer. */
+const FIRST_PAUSE_MS = 15;
+const LAST_PAUSE_MS = 120;
 
 /** @param send gets the moment, by performance.now(), from which on nobody waits for the answer any more */
 export type Call = <T>(send: (deadline: number) => Promise<T>) => Promise<T>;
@@ -44,17 +50,17 @@ export function createCalls(connection: Connection, refusal: () => string | unde
   };
 
   async function attempt<T>(send: (deadline: number) => Promise<T>, deadline: number): Promise<T> {
-    for (let sent = 1; ; sent++) {
+    let unanswered = 0;
+    for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LAST_PAUSE_MS)) {
       if (!(await connection.ready(left(deadline)))) throw away(connection);
       try {
         return await inTime(send(deadline), left(deadline));
       } catch (error) {
-        const again = isOfConnection(error) && left(deadline) > BREATH_MS;
-        if (!again) throw error;
-        // What could not even be sent does not count.
-        if (isUnsent(error)) sent--;
-        else if (sent === 2) throw error;
-        await pause(BREATH_MS);
+        const again =
+          error instanceof NotCarriedOut ||
+          (isOfConnection(error) && ++unanswered < MAX_UNANSWERED);
+        if (!again || left(deadline) <= ms) throw error;
+        await pause(ms);
       }
     }
   }
@@ -85,7 +91,3 @@ function isOfConnection(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return false;
   return (error as Error).name !== 'ReplyError' || isReadOnly(error as Error);
 }
-
-/** ioredis tells these by their words only. */
-const isUnsent = (error: unknown): boolean =>
-  /^(Stream isn't writeable|Cluster isn't ready)/.test((error as Error).message);

@@ -1,5 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { StoreConfig } from '../../config.ts';
+import { tracked } from './tracking.ts';
 
 /**
  * From REDIS_URL and REDIS_MODE to an ioredis client.
@@ -36,23 +37,25 @@ export function createClient(config: RedisConfig): Client {
 
   switch (config.mode) {
     case 'single':
-      return new Redis({ ...shared, ...addresses[0], db });
+      return tracked(new Redis({ ...shared, ...addresses[0], db }));
     case 'sentinel':
-      return new Redis({
-        ...shared,
-        sentinels: addresses,
-        name: config.sentinelName!,
-        db,
-        // One set of credentials for the sentinels and for what they watch.
-        ...(username && { sentinelUsername: username }),
-        ...(password && { sentinelPassword: password }),
-        ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
-        sentinelCommandTimeout: SILENCE_MS,
-        sentinelRetryStrategy: backOff,
-        failoverDetector: true,
-      });
+      return tracked(
+        new Redis({
+          ...shared,
+          sentinels: addresses,
+          name: config.sentinelName!,
+          db,
+          // One set of credentials for the sentinels and for what they watch.
+          ...(username && { sentinelUsername: username }),
+          ...(password && { sentinelPassword: password }),
+          ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
+          sentinelCommandTimeout: SILENCE_MS,
+          sentinelRetryStrategy: backOff,
+          failoverDetector: true,
+        }),
+      );
     case 'cluster':
-      return new Cluster(addresses, { ...CLUSTER_BEHAVIOUR, redisOptions: shared });
+      return tracked(new Cluster(addresses, { ...CLUSTER_BEHAVIOUR, redisOptions: shared }));
   }
 }
 
@@ -70,6 +73,8 @@ const BEHAVIOUR: RedisOptions = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENCE_MS,
   keepAlive: 10_000,
+  // Behind a goodbye that is not returned.
+  disconnectTimeout: 500,
   // LOADING is an answer like any other that means "not now".
   enableReadyCheck: false,
   // One form of answers, whatever the server's age.
@@ -113,8 +118,8 @@ function nodeOf(url: string) {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(port || 6379),
     // Absent rather than empty: ioredis would send an AUTH.
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
+    ...(username && { username: decoded(username) }),
+    ...(password && { password: decoded(password) }),
     db: Number(pathname.slice(1) || 0),
     tls: protocol === 'rediss:',
   } as {
@@ -125,4 +130,13 @@ function nodeOf(url: string) {
     db: number;
     tls: boolean;
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A % of its own; not encoded, but there is only one thing it can mean.
+    return text;
+  }
 }

@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Log } from '../../log.ts';
 import type { Client } from './client.ts';
+import { NO_REASON, watchReasons, wordsOf } from './reasons.ts';
 
 /**
  * Whether Redis can be reached now, and what to tell the operator about it: one line when the connection is lost, one
@@ -23,6 +24,7 @@ export interface Connection {
 const WORTH_WAITING_MS = 1_000;
 /** With the silence that is tolerated (client.ts), half-open connections are found within three seconds. */
 const WATCH_EVERY_MS = 1_500;
+const REVIVE_AFTER_MS = 20;
 
 /** @param options.onReady called whenever a connection was made */
 export function watchConnection(
@@ -34,11 +36,19 @@ export function watchConnection(
   let lostAt: number | undefined = created;
   let wasReady = false;
   let problem: string | undefined;
+  /** ioredis would go on with database 0. */
+  let misplaced = false;
+  let closed = false;
+  let revival: NodeJS.Timeout | undefined;
   const told = new Set<string>();
   /** One for all who wait, however many they are. */
   let coming = Promise.withResolvers<true>();
 
+  const reason = watchReasons(client, log);
+
+  client.on('connect', () => (misplaced = false));
   client.on('ready', () => {
+    if (misplaced) return;
     const awayMs = lostAt === undefined ? 0 : Math.round(performance.now() - lostAt);
     lostAt = undefined;
     problem = undefined;
@@ -54,25 +64,34 @@ export function watchConnection(
     lostAt = performance.now();
     log?.warn({ event: 'store' }, 'store: the connection to Redis is lost');
   });
+  // ioredis gives up for good when a sentinel reports a failover while it is asking for the new primary.
+  client.on('end', () => {
+    if (closed) return;
+    revival = setTimeout(() => client.connect().catch(() => {}), REVIVE_AFTER_MS);
+  });
   client.on('error', (error) => {
-    problem = wordsOf(error);
-    if (client.status === 'ready' || told.has(problem)) return;
+    if (error.command?.name === 'select') misplaced = true;
+    problem = wordsOf(error).replace(NO_REASON, (words) => reason() ?? words);
+    if (isReady() || told.has(problem)) return;
     told.add(problem);
     log?.warn({ event: 'store', problem }, 'store: Redis cannot be reached');
   });
 
+  const isReady = (): boolean => client.status === 'ready' && lostAt === undefined;
+
   const watchdog = setInterval(() => {
+    if (misplaced) client.disconnect(true);
     for (const node of nodesOf(client)) if (node.status === 'ready') node.ping().catch(() => {});
   }, WATCH_EVERY_MS).unref();
 
   return {
     async ready(maxMs) {
-      if (client.status === 'ready') return true;
+      if (isReady()) return true;
       if (lostAt !== undefined && performance.now() - lostAt > WORTH_WAITING_MS) return false;
       return within(coming.promise, maxMs);
     },
     async settled(maxMs) {
-      if (client.status === 'ready') return;
+      if (isReady()) return;
       const failed = new Promise<true>((resolve) =>
         client.once('reconnecting', () => resolve(true)),
       );
@@ -82,6 +101,8 @@ export function watchConnection(
       return problem;
     },
     close() {
+      closed = true;
+      clearTimeout(revival);
       clearInterval(watchdog);
       client.disconnect();
     },
@@ -104,19 +125,3 @@ async function within(event: Promise<true>, maxMs: number): Promise<boolean> {
 /** Every server that holds records. */
 export const nodesOf = (client: Client): Redis[] =>
   client instanceof Cluster ? client.nodes('master') : [client];
-
-const MAX_WORDS = 160;
-
-/**
- * What an error says, without what it carries (those of ioredis have the whole command with them, and Redis repeats
- * arguments of commands it does not know) and without what is different every time.
- */
-export function wordsOf(error: Error & { lastNodeError?: Error }): string {
-  const { message, lastNodeError } = error;
-  const words =
-    (lastNodeError ?? error).message || (error as NodeJS.ErrnoException).code || message;
-  return words
-    .replace(/ Retrying from scratch after \d+ms\./, '')
-    .split(/, with args beginning|: `/)[0]!
-    .slice(0, MAX_WORDS);
-}

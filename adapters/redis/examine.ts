@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Log } from '../../log.ts';
-import { wordsOf } from './connection.ts';
+import { wordsOf } from './reasons.ts';
 
 /**
  * A look at a Redis that was just connected: what in its configuration would lose connections of users, and whether
@@ -17,6 +17,8 @@ export async function findWeaknesses(node: Redis): Promise<string[]> {
   try {
     text = await node.info();
   } catch (error) {
+    // Gone again; others may still say something.
+    if ((error as Error).name !== 'ReplyError') return [];
     return [`Redis does not say how it is configured (${wordsOf(error as Error)})`];
   }
   const info = Object.fromEntries(
@@ -54,15 +56,20 @@ const WEAKNESSES: readonly { when: (info: Info) => boolean; say: (info: Info) =>
 /**
  * Marks an empty store as ours.
  * @returns why the store can't be used, or undefined if it can
+ * @throws what Redis says if it neither has a mark nor takes one
  */
 export async function checkSchema(client: {
   set(key: string, value: string, mode: 'NX'): Promise<unknown>;
   get(key: string): Promise<string | null>;
 }): Promise<string | undefined> {
-  const [, found] = await Promise.all([
+  const [marked, mark] = await Promise.allSettled([
     client.set(SCHEMA_KEY, String(SCHEMA_VERSION), 'NX'),
     client.get(SCHEMA_KEY),
   ]);
+  if (mark.status === 'rejected') throw mark.reason;
+  const found = mark.value;
+  // Where there is a mark, it does not matter that Redis takes no writes.
+  if (found === null && marked.status === 'rejected') throw marked.reason;
   if (Number(found) <= SCHEMA_VERSION) return undefined;
   return `a newer version of this program wrote the records (schema ${found}, this one knows ${SCHEMA_VERSION}); run the newer version`;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { StoreUnavailable } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { withoutPatience } from '../patience.ts';
 import { checkKey, checkWrites } from '../store-checks.ts';
 import type { Entry, Key, Store, Write } from '../store.ts';
 import { createCalls } from './calls.ts';
@@ -15,6 +16,8 @@ import {
 } from './commit-script.ts';
 import { nodesOf, watchConnection } from './connection.ts';
 import { checkSchema, createTeller, findWeaknesses } from './examine.ts';
+import { addressesOf, nodeAt } from './nodes.ts';
+import { wordsOf } from './reasons.ts';
 import { createServerClock } from './server-clock.ts';
 
 /**
@@ -22,8 +25,11 @@ import { createServerClock } from './server-clock.ts';
  *
  *   client.ts         REDIS_URL and REDIS_MODE → ioredis
  *   connection.ts     is it there, and what the operator is told about it
+ *   reasons.ts        why not, as far as it may be told
  *   calls.ts          limits on time, one repetition, errors
+ *   tracking.ts       whether a command that failed may have been carried out
  *   commit-script.ts  a commit as one Lua script
+ *   nodes.ts          the nodes of a cluster, none left out
  *   server-clock.ts   until when a commit may still be carried out
  *   examine.ts        what in Redis's configuration would lose records; the schema version
  *
@@ -34,6 +40,7 @@ const PREFIX = 'neonpanel-mcp';
 const SCAN_COUNT = 500;
 /** How long to wait for Redis when the process starts, before it serves without. */
 const FIRST_CONNECTION_MS = 2_000;
+const EXAMINE_AGAIN_MS = 1_000;
 
 /**
  * @returns a store that can be used at once: it says unavailable until Redis is there
@@ -46,21 +53,30 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
   let closed = false;
   let unusable: string | undefined;
   let examined = Promise.resolve();
-  const connection = watchConnection(client, { log, onReady: () => (examined = examine()) });
+  let examination: NodeJS.Timeout | undefined;
+  const connection = watchConnection(client, {
+    log,
+    onReady: () => (examined = withoutPatience(examine)),
+  });
   const call = createCalls(connection, () => (closed ? 'the store is closed' : unusable));
+  const ask = createCalls(connection, () => (closed ? 'the store is closed' : undefined));
   const tell = createTeller(log);
   const clock = createServerClock();
 
   async function examine(): Promise<void> {
+    clearTimeout(examination);
     try {
-      const [seconds, microseconds] = await client.time();
+      const [seconds, microseconds] = await ask(() => client.time());
       clock.learn(performance.now(), Number(seconds) * 1_000 + Number(microseconds) / 1_000);
-      unusable = await checkSchema(client);
+      const looking = Promise.all(nodesOf(client).map(findWeaknesses));
+      const told = looking.then((found) => tell(found.flat()));
+      unusable = await ask(() => checkSchema(client));
       if (unusable) log?.error({ event: 'store' }, `store: ${unusable}`);
-      const found = await Promise.all(nodesOf(client).map(findWeaknesses));
-      tell(found.flat());
-    } catch {
-      // It has gone again; the next connection is examined.
+      await told;
+    } catch (error) {
+      // It has gone again, or does not let us, or does not yet.
+      if (client.status === 'ready') tell([`Redis refuses to work (${reasonOf(error)})`]);
+      if (!closed) examination = setTimeout(examine, EXAMINE_AGAIN_MS).unref();
     }
   }
 
@@ -78,6 +94,7 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
 
   function close(): void {
     closed = true;
+    clearTimeout(examination);
     connection.close();
   }
 
@@ -128,12 +145,17 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
     async *keys(kind) {
       checkKey({ tag: 'any', kind });
       const seen = new Set<string>();
-      // Before the nodes of a cluster are known, none are left out silently.
-      for (const node of await call(async () => nodesOf(client))) {
+      for (const address of await call(async () => addressesOf(client))) {
         let cursor = '0';
         do {
-          const [next, names] = await call(() =>
-            node.scan(cursor, 'MATCH', `${PREFIX}:{*}:${kind}`, 'COUNT', SCAN_COUNT),
+          const [next, names] = await call(async () =>
+            nodeAt(client, address).scan(
+              cursor,
+              'MATCH',
+              `${PREFIX}:{*}:${kind}`,
+              'COUNT',
+              SCAN_COUNT,
+            ),
           );
           cursor = next;
           for (const name of names) {
@@ -163,6 +185,9 @@ function entryOf(stored: string | null): Entry | undefined {
   if (stored === null) return undefined;
   return { version: stored.slice(0, VERSION_LENGTH), value: stored.slice(VERSION_LENGTH) };
 }
+
+const reasonOf = (error: unknown): string | undefined =>
+  error instanceof StoreUnavailable ? error.detail : wordsOf(error as Error);
 
 /** ioredis types no commands that are defined at run time. */
 function runCommit(client: Client, args: (string | number)[]): Promise<CommitReply> {

@@ -95,7 +95,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
   async function stop(): Promise<void> {
     await kill();
-    await rm(directory, { recursive: true, force: true });
+    // A copy that it was saving may still be writing there.
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   try {
@@ -133,6 +134,8 @@ export async function until(what: string, isTrue: () => Promise<boolean>): Promi
   }
 }
 
+const NO_QUIT = /-ERR unknown command 'QUIT'.*\r\n$/;
+
 /** One command in RESP; the connection is asked to close, so everything up to its end is the reply. */
 function command(port: number, words: readonly string[], auth: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -140,11 +143,16 @@ function command(port: number, words: readonly string[], auth: readonly string[]
     const reply: Buffer[] = [];
     socket.setTimeout(5000, () => socket.destroy(new Error('redis-server does not answer')));
     socket.on('error', reject);
-    socket.on('data', (chunk) => reply.push(chunk));
+    socket.on('data', (chunk) => {
+      reply.push(chunk);
+      // A sentinel can't be asked to close.
+      if (NO_QUIT.test(Buffer.concat(reply).toString())) socket.end();
+    });
     socket.on('close', () => {
       const text = Buffer.concat(reply)
         .toString()
-        .replace(/\+OK\r\n$/, '');
+        .replace(/\+OK\r\n$/, '')
+        .replace(NO_QUIT, '');
       resolve(auth.length > 0 ? text.replace(/^\+OK\r\n/, '') : text);
     });
     const signIn = auth.length > 0 ? encode(['AUTH', ...auth]) : '';
