@@ -118,6 +118,7 @@ async function signInAs(
   callback.searchParams.set('code', user);
   const { stoppedAt, text } = await browser.goto(callback, { from: neonpanel.url });
   if (!stoppedAt) throw new Error(text);
-  const { body } = await redeem(url, attempt, stoppedAt.searchParams.get('code')!);
+  const { status, body } = await redeem(url, attempt, stoppedAt.searchParams.get('code')!);
+  if (status !== 200) throw new Error(`redemption: ${status}`);
   return body.access_token;
 }
