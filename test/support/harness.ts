@@ -98,7 +98,9 @@ export async function restartStore({ redis, instances }: Harness): Promise<void>
 
 async function untilReady(instance: string): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
-    if ((await fetch(`${instance}/readyz`)).status === 200) return;
+    // It may be restarting itself.
+    const answer = await fetch(`${instance}/readyz`).catch(() => undefined);
+    if (answer?.status === 200) return;
     await wait(50);
   }
   throw new Error(`${instance} does not get ready again`);
