@@ -1,4 +1,10 @@
-import { type Adapter, type AdapterPayload, errors, type InteractionResults } from 'oidc-provider';
+import Provider, {
+  type Adapter,
+  type AdapterPayload,
+  errors,
+  type InteractionResults,
+} from 'oidc-provider';
+import { createAssertions } from './assertions.ts';
 import type { Clients } from './clients.ts';
 import { codeKey, grantKey, isGrantId } from './grants.ts';
 import { digest } from './secrets.ts';
@@ -11,7 +17,7 @@ import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
  * - Interaction: one record per authorization request, under the id that becomes the grant's. The engine would destroy it
  *   before it writes the code; here it goes in the same commit, so a failure in between leaves a request to resume
  * - AuthorizationCode: one per interaction, written once, as a hash
- * - ReplayDetection: used assertion ids, inserted only if absent
+ * - ReplayDetection: used assertion ids, see assertions.ts
  * - the rest, listed by name below: never stored, never found
  *
  * Sessions are not kept at all: every authorization shows the consent page and goes through NeonPanel's login, so a
@@ -19,6 +25,7 @@ import type { Entry, Key, Lifetime, Store, Write } from './store.ts';
  * computed from the grant (auth/refresh-token.ts), grants are ours (grants.ts).
  */
 export function createOidcModels(store: Store, clients: Clients) {
+  const assertions = createAssertions(store);
   return (model: string): Adapter => {
     switch (model) {
       case 'Client':
@@ -38,12 +45,11 @@ export function createOidcModels(store: Store, clients: Clients) {
         return adapter({
           // The provider looks first and writes then; only the insert decides between two at once.
           upsert: async (id, payload, ttl) => {
-            const put = JSON.stringify(payload);
-            const key = assertionKey(id);
-            if (!(await store.commit([{ key, expect: 'absent', put, lifetime: ttl }])))
-              throw new errors.InvalidClientAuth('assertion was used already');
+            const giveBack = await assertions.use(id, payload, ttl);
+            if (!giveBack) throw new errors.InvalidClientAuth('assertion was used already');
+            undoOnFailure(giveBack);
           },
-          find: (id) => get(assertionKey(id)),
+          find: async (id) => ((await assertions.isUsed(id)) ? {} : undefined),
         });
       case 'AccessToken':
       case 'ClientCredentials':
@@ -84,6 +90,12 @@ export function createOidcModels(store: Store, clients: Clients) {
   }
 }
 
+/** What is to be done if the request under way fails on our side; done by who runs the engine. */
+function undoOnFailure(undo: () => void): void {
+  const ctx = Provider.ctx;
+  if (ctx) ctx.state.undo = undo;
+}
+
 /** What a code stands for until it is redeemed; the code itself is stored only as a hash. */
 export interface CodeRecord {
   readonly hash: string;
@@ -122,7 +134,6 @@ interface StoredInteraction {
   readonly returnTo: string;
   readonly result?: InteractionResults;
 }
-const assertionKey = (id: string): Key => ({ tag: digest(id), kind: 'assertion' });
 
 type Verbs = {
   upsert(id: string, payload: AdapterPayload, ttlSeconds: number): Promise<void>;

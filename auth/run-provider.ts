@@ -8,8 +8,11 @@ import { COOKIE_NAMES } from './provider.ts';
 export async function runEngine(provider: Provider, ctx: Context): Promise<void> {
   for (const middleware of provider.middleware) await middleware(ctx as never, noNext);
   dropSessionCookie(ctx);
-  // What failed on our side will be asked again, by a browser that must still hold what it held.
-  if (ctx.status >= 500) ctx.remove('Set-Cookie');
+  // What failed on our side will be asked again, by a browser or a client that must still hold what it held.
+  if (ctx.status >= 500) {
+    ctx.remove('Set-Cookie');
+    (ctx.state.undo as (() => void) | undefined)?.();
+  }
 }
 
 const noNext = async () => {};

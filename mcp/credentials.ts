@@ -107,7 +107,9 @@ export function createCredentials(options: {
     const asOf = now();
     const found = await grants.findWithCredential(grantId);
     const owner = ownerOf(caller);
-    const entry = found && ownerOf(found.grant) === owner ? found.credential : undefined;
+    const isOwn = found && ownerOf(found.grant) === owner;
+    const entry = isOwn ? found.credential : undefined;
+    if (isOwn && !entry) await endUseless(grantId);
     const credential = entry && (await vault.open(grantId, accountId, entry));
     if (!credential) {
       believed.delete(grantId);
@@ -117,6 +119,12 @@ export function createCredentials(options: {
     const held = { owner, credential, version, asOf };
     believed.set(grantId, held);
     return held;
+  }
+
+  /** A store that evicts records: without this the client would refresh its tokens again and again, and never ask. */
+  async function endUseless(grantId: string): Promise<void> {
+    log.error({ event: 'credential.missing', grant: grantId });
+    await grants.revoke(grantId);
   }
 
   /** One refresh at a time for a grant: parallel calls in this process wait for the same one. */

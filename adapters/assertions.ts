@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { AdapterPayload } from 'oidc-provider';
+import { StoreUnavailable } from '../errors.ts';
+import { withoutPatience } from './patience.ts';
+import { digest } from './secrets.ts';
+import type { Entry, Key, Store } from './store.ts';
+
+/**
+ * Which assertions of private_key_jwt were used (RFC 7523 §3, `jti`): each is good for one request. A request that fails
+ * on our side gives its assertion back, because the client was told to send the same again.
+ */
+export interface Assertions {
+  isUsed(id: string): Promise<boolean>;
+  /**
+   * @param lifetimeSeconds how long the assertion could be sent again
+   * @returns gives it back, or undefined if somebody else has used it
+   * @throws StoreUnavailable
+   */
+  use(
+    id: string,
+    payload: AdapterPayload,
+    lifetimeSeconds: number,
+  ): Promise<(() => void) | undefined>;
+}
+
+const RETRY_MS = 250;
+/** Half a minute: longer than clients repeat a request. */
+const MAX_RETRIES = 120;
+
+export function createAssertions(store: Store): Assertions {
+  /** Given back, and perhaps still in the store: what is written there. */
+  const givenBack = new Map<string, string>();
+
+  /** What the store holds, if it is this very use. */
+  async function recordOf(id: string, use: string | undefined): Promise<Entry | undefined> {
+    if (use === undefined) return undefined;
+    const [entry] = await store.read(assertionKey(id));
+    return entry?.value === use ? entry : undefined;
+  }
+
+  async function giveBack(id: string, use: string): Promise<void> {
+    givenBack.set(id, use);
+    for (let tries = 0; tries < MAX_RETRIES; tries++) {
+      try {
+        await remove(id, use);
+        break;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+      }
+      await wait(RETRY_MS, undefined, { ref: false });
+    }
+    if (givenBack.get(id) === use) givenBack.delete(id);
+  }
+
+  async function remove(id: string, use: string): Promise<void> {
+    const entry = await recordOf(id, use);
+    if (!entry) return;
+    const expect = { version: entry.version };
+    await store.commit([{ key: assertionKey(id), expect, remove: true }]);
+  }
+
+  return {
+    async isUsed(id) {
+      if (givenBack.has(id)) return false;
+      const [entry] = await store.read(assertionKey(id));
+      return entry !== undefined;
+    },
+
+    async use(id, payload, lifetimeSeconds) {
+      const use = JSON.stringify({ ...payload, use: randomUUID() });
+      const undo = () => void withoutPatience(() => giveBack(id, use));
+      try {
+        const old = await recordOf(id, givenBack.get(id));
+        const expect = old ? { version: old.version } : 'absent';
+        const key = assertionKey(id);
+        const isFirst = await store.commit([{ key, expect, put: use, lifetime: lifetimeSeconds }]);
+        return isFirst ? undo : undefined;
+      } catch (error) {
+        // It may have been written all the same.
+        undo();
+        throw error;
+      }
+    },
+  };
+}
+
+const assertionKey = (id: string): Key => ({ tag: digest(id), kind: 'assertion' });
