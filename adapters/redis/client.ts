@@ -21,13 +21,33 @@ const FIRST_RETRY_MS = 20;
 const LAST_RETRY_MS = 400;
 const MAX_REDIRECTIONS = 4;
 
-export function createClient(config: RedisConfig): Client {
+/** Pauses between attempts to connect, in milliseconds. */
+export interface BackOff {
+  /** Longer after every attempt in vain, never in step with other instances. */
+  readonly next: () => number;
+  /** Redis has answered. ioredis takes a connection for one as soon as it is open, and would never become patient. */
+  readonly reset: () => void;
+}
+
+export function createBackOff(): BackOff {
+  let attempts = 0;
+  return {
+    next: () =>
+      Math.round(
+        Math.min(FIRST_RETRY_MS * 2 ** attempts++, LAST_RETRY_MS) * (1 + Math.random() / 4),
+      ),
+    reset: () => void (attempts = 0),
+  };
+}
+
+export function createClient(config: RedisConfig, { next }: BackOff): Client {
   const nodes = config.urls.map(nodeOf);
   const [first] = nodes;
   if (!first) throw new TypeError('no Redis node is given');
   const { username, password, db, tls } = first;
   const shared: RedisOptions = {
     ...BEHAVIOUR,
+    retryStrategy: next,
     username,
     password,
     ...(tls && { tls: {} }),
@@ -50,26 +70,25 @@ export function createClient(config: RedisConfig): Client {
           ...(password && { sentinelPassword: password }),
           ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
           sentinelCommandTimeout: SILENCE_MS,
-          sentinelRetryStrategy: backOff,
+          sentinelRetryStrategy: next,
           failoverDetector: true,
         }),
       );
     case 'cluster':
-      return tracked(new Cluster(addresses, { ...CLUSTER_BEHAVIOUR, redisOptions: shared }));
+      return tracked(
+        new Cluster(addresses, {
+          ...CLUSTER_BEHAVIOUR,
+          clusterRetryStrategy: next,
+          redisOptions: shared,
+        }),
+      );
   }
 }
-
-/** Longer waits after every attempt in vain, never in step with other instances. */
-const backOff = (attempt: number): number =>
-  Math.round(
-    Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), LAST_RETRY_MS) * (1 + Math.random() / 4),
-  );
 
 const BEHAVIOUR: RedisOptions = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
-  retryStrategy: backOff,
   connectTimeout: CONNECT_TIMEOUT_MS,
   socketTimeout: SILENCE_MS,
   keepAlive: 10_000,
@@ -85,7 +104,6 @@ const BEHAVIOUR: RedisOptions = {
 
 const CLUSTER_BEHAVIOUR: ClusterOptions = {
   enableOfflineQueue: false,
-  clusterRetryStrategy: backOff,
   slotsRefreshTimeout: SILENCE_MS,
   retryDelayOnFailover: 0,
   retryDelayOnClusterDown: 0,

@@ -1,7 +1,8 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Log } from '../../log.ts';
 import type { Client } from './client.ts';
-import { NO_REASON, watchReasons, wordsOf } from './reasons.ts';
+import { NEVER_ANSWERED, NO_REASON, watchReasons, wordsOf } from './reasons.ts';
+import { isAnswer } from './tracking.ts';
 
 /**
  * Whether Redis can be reached now, and what to tell the operator about it: one line when the connection is lost, one
@@ -26,7 +27,7 @@ const WORTH_WAITING_MS = 1_000;
 const WATCH_EVERY_MS = 1_500;
 const REVIVE_AFTER_MS = 20;
 
-/** @param options.onReady called whenever a connection was made */
+/** @param options.onReady called whenever Redis has answered for the first time on a new connection */
 export function watchConnection(
   client: Client,
   options: { log: Log | undefined; onReady: () => void },
@@ -47,8 +48,12 @@ export function watchConnection(
   const reason = watchReasons(client, log);
 
   client.on('connect', () => (misplaced = false));
+  // Open is not enough: what is too busy, or no Redis at all, accepts connections and closes them.
   client.on('ready', () => {
-    if (misplaced) return;
+    if (!misplaced) firstAnswer(client).then(made, failed);
+  });
+  const made = (): void => {
+    if (misplaced || client.status !== 'ready') return;
     const awayMs = lostAt === undefined ? 0 : Math.round(performance.now() - lostAt);
     lostAt = undefined;
     problem = undefined;
@@ -58,9 +63,18 @@ export function watchConnection(
     onReady();
     coming.resolve(true);
     coming = Promise.withResolvers();
-  });
+  };
+  const failed = (error: Error): void => {
+    problem = wordsOf(error).replace(NO_REASON, (words) => reason() ?? words);
+    if (isReady() || told.has(problem)) return;
+    told.add(problem);
+    log?.warn({ event: 'store', problem }, 'store: Redis cannot be reached');
+  };
   client.on('close', () => {
-    if (lostAt !== undefined) return;
+    if (lostAt !== undefined) {
+      if (problem === undefined) failed(new Error(NEVER_ANSWERED));
+      return;
+    }
     lostAt = performance.now();
     log?.warn({ event: 'store' }, 'store: the connection to Redis is lost');
   });
@@ -71,10 +85,7 @@ export function watchConnection(
   });
   client.on('error', (error) => {
     if (error.command?.name === 'select') misplaced = true;
-    problem = wordsOf(error).replace(NO_REASON, (words) => reason() ?? words);
-    if (isReady() || told.has(problem)) return;
-    told.add(problem);
-    log?.warn({ event: 'store', problem }, 'store: Redis cannot be reached');
+    failed(error);
   });
 
   const isReady = (): boolean => client.status === 'ready' && lostAt === undefined;
@@ -108,6 +119,18 @@ export function watchConnection(
     },
   };
 }
+
+/** Whatever it is, as long as Redis takes commands at all. */
+async function firstAnswer(client: Client): Promise<void> {
+  try {
+    await client.ping();
+  } catch (error) {
+    if (!isAnswer(error as Error)) throw new Error(NEVER_ANSWERED, { cause: error });
+    if (FULL.test((error as Error).message)) throw error;
+  }
+}
+
+const FULL = /max number of clients/;
 
 /** @returns false if it does not come in time */
 async function within(event: Promise<true>, maxMs: number): Promise<boolean> {

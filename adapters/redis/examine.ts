@@ -29,8 +29,8 @@ export async function findWeaknesses(node: Redis): Promise<string[]> {
 
 type Info = Readonly<Record<string, string | undefined>>;
 
-/** Redis 6.2 is from 2021; KEEPTTL, which commits use, from 6.0. */
-const OLDEST = 6;
+/** From 2021; older ones are not tested. */
+const OLDEST = [6, 2] as const;
 
 const WEAKNESSES: readonly { when: (info: Info) => boolean; say: (info: Info) => string }[] = [
   {
@@ -48,10 +48,16 @@ const WEAKNESSES: readonly { when: (info: Info) => boolean; say: (info: Info) =>
     say: () => 'REDIS_URL leads to a replica, which takes no writes',
   },
   {
-    when: ({ redis_version: version = '' }) => Number.parseInt(version) < OLDEST,
-    say: ({ redis_version: version }) => `Redis ${version} is too old; 6.2 or newer is needed`,
+    when: ({ redis_version: version }) => version !== undefined && isTooOld(version),
+    say: ({ redis_version: version }) =>
+      `Redis ${version} is too old; ${OLDEST.join('.')} or newer is needed`,
   },
 ];
+
+function isTooOld(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+}
 
 /**
  * Marks an empty store as ours.

@@ -71,6 +71,16 @@ interface SentinelConnector {
 }
 
 const MAX_WORDS = 160;
+const CUT_OFF = 'the connection was closed before an answer came';
+/** Of a connection that was opened and never of any use. */
+export const NEVER_ANSWERED =
+  'it closes connections without an answer: it has as many as it takes (maxclients), expects TLS, or is no Redis';
+
+/** What ioredis says of its own insides. */
+const IN_PLAIN_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^(Reached the max retries|Stream isn't writeable)/, CUT_OFF],
+  [/^Unknown RESP type/, 'it does not answer as Redis does'],
+];
 
 /**
  * What an error says, without what it carries (those of ioredis have the whole command with them, and Redis repeats
@@ -80,6 +90,8 @@ export function wordsOf(error: Error & { lastNodeError?: Error }): string {
   const { message, lastNodeError } = error;
   const words =
     (lastNodeError ?? error).message || (error as NodeJS.ErrnoException).code || message;
+  const plain = IN_PLAIN_WORDS.find(([pattern]) => pattern.test(words));
+  if (plain) return plain[1];
   return words
     .replace(/ Retrying from scratch after \d+ms\./, '')
     .split(/, with args beginning|: `/)[0]!

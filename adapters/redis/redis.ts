@@ -5,7 +5,7 @@ import { withoutPatience } from '../patience.ts';
 import { checkKey, checkWrites } from '../store-checks.ts';
 import type { Entry, Key, Store, Write } from '../store.ts';
 import { createCalls } from './calls.ts';
-import { createClient, type Client, type RedisConfig } from './client.ts';
+import { createBackOff, createClient, type Client, type RedisConfig } from './client.ts';
 import {
   commitArguments,
   COMMIT_SCRIPT,
@@ -48,7 +48,8 @@ const EXAMINE_AGAIN_MS = 1_000;
  */
 export async function openRedisStore(options: { config: RedisConfig; log?: Log }): Promise<Store> {
   const { config, log } = options;
-  const client = createClient(config);
+  const backOff = createBackOff();
+  const client = createClient(config, backOff);
   client.defineCommand('neonpanelCommit', { lua: COMMIT_SCRIPT });
   let closed = false;
   let unusable: string | undefined;
@@ -56,7 +57,10 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
   let examination: NodeJS.Timeout | undefined;
   const connection = watchConnection(client, {
     log,
-    onReady: () => (examined = withoutPatience(examine)),
+    onReady() {
+      backOff.reset();
+      examined = withoutPatience(examine);
+    },
   });
   const call = createCalls(connection, () => (closed ? 'the store is closed' : unusable));
   const ask = createCalls(connection, () => (closed ? 'the store is closed' : undefined));

@@ -53,5 +53,9 @@ const isFinal = (error: Error): boolean => isReply(error) && !NOT_HERE_OR_NOW.te
 /** These are answered before anything of a command, or of a script, is carried out. */
 const NOT_HERE_OR_NOW = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|LOADING) /;
 
+/** Whether Redis has said something, be it a refusal. */
+export const isAnswer = (error: Error): boolean =>
+  isReply(error) || NOT_HERE_OR_NOW.test(error.message);
+
 const notCarriedOut = (error: Error & { lastNodeError?: Error }): NotCarriedOut =>
   new NotCarriedOut((error.lastNodeError ?? error).message);

@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Harness, startHarness, type StoreName } from '../support/harness.ts';
-import { type Answer, callMcp, type TestClient } from '../support/oauth.ts';
-import { type Attempt, authorizationRequest, register, signIn } from '../support/oauth.ts';
+import {
+  type Answer,
+  type Attempt,
+  authorizationRequest,
+  callMcp,
+  register,
+  signIn,
+  type TestClient,
+} from '../support/oauth.ts';
 import { holdWrites } from '../support/records.ts';
 
 /** What all tests of "exactly once" need: two instances on one store, and crowds that ask them at the same time. */

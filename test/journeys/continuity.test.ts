@@ -119,7 +119,7 @@ for (const step of STEPS) {
 
   for (const first of [0, 1]) {
     storeTest.serial(
-      `what instance ${first} began ${step} the other finishes`,
+      `[D11] [N52] what instance ${first} began ${step} the other finishes`,
       async (t, { balancer, pair }) => {
         let instance = first;
         balancer.route = () => instance;
@@ -160,7 +160,7 @@ storeTest.serial(
 );
 
 storeTest.serial(
-  'two instances take turns, request by request',
+  '[D11] [N52] two instances take turns, request by request',
   async (t, { balancer, pair, inTurn }) => {
     inTurn();
     await journey(t, balancer.url, pair, () => {});

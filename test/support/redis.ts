@@ -129,7 +129,8 @@ const untilReady = (port: number, auth: readonly string[]): Promise<void> =>
 /** Asks again and again. @throws Error if it does not become true in time */
 export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 15_000;
-  while (!(await isTrue())) {
+  // Who is asked may be starting, or on its way out.
+  while (!(await isTrue().catch(() => false))) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await sleep(20);
   }
