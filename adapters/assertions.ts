@@ -71,11 +71,15 @@ export function createAssertions(store: Store): Assertions {
       const use = JSON.stringify({ ...payload, use: randomUUID() });
       const undo = () => void withoutPatience(() => giveBack(id, use));
       try {
-        const old = await recordOf(id, givenBack.get(id));
-        const expect = old ? { version: old.version } : 'absent';
         const key = assertionKey(id);
-        const isFirst = await store.commit([{ key, expect, put: use, lifetime: lifetimeSeconds }]);
-        return isFirst ? undo : undefined;
+        for (;;) {
+          const old = await recordOf(id, givenBack.get(id));
+          const expect = old ? { version: old.version } : 'absent';
+          const write = { key, expect, put: use, lifetime: lifetimeSeconds } as const;
+          if (await store.commit([write])) return undo;
+          // Unless it was only taken out of our way just now.
+          if (!old) return undefined;
+        }
       } catch (error) {
         // It may have been written all the same.
         undo();
