@@ -3,6 +3,7 @@ import { Refusal } from '../errors.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
 import type { KeySet } from '../keys/keystore.ts';
+import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
@@ -57,10 +58,12 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   const routes: Record<string, Route> = {
     [PATHS.authorize]: page({ GET: authorize }),
     [PATHS.callback]: page({ GET: interactions.callback }),
-    [PATHS.token]: endpoint(token),
+    [PATHS.token]: endpoint((ctx) => audited(ctx, 'token', token, succeeded)),
     [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, tokens)),
     [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, tokens)),
-    ...(registrationOpen && { [PATHS.register]: endpoint(register) }),
+    ...(registrationOpen && {
+      [PATHS.register]: endpoint((ctx) => audited(ctx, 'registration', register, succeeded)),
+    }),
     [PATHS.jwks]: document(() => options.keys().jwks),
   };
   for (const suffix of METADATA_SUFFIXES) {
@@ -118,6 +121,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     await engine(ctx);
   }
 }
+
+const succeeded = () => 'success' as const;
 
 async function dispatch(ctx: Context, route: Route): Promise<void> {
   const methods = Object.keys(route.serve);

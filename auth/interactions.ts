@@ -7,13 +7,14 @@ import type { Entry, Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
-import { requestLog } from '../http/context.ts';
+import { auditRequest } from '../http/context.ts';
 import { pageHeaders } from '../http/headers.ts';
 import { WRITE } from '../resource.ts';
 import type { Views } from '../views/render.ts';
-import { approvalOf } from './approval.ts';
+import { type Approval, approvalOf } from './approval.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
 import { checkConsentSubmission, consentCode } from './csrf.ts';
+import { refusal } from './events.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import { type ClaimedTransaction, createLoginTransactions } from './login-transaction.ts';
 import { choiceIsMissing, requestIsOver, signInFailed } from './page-refusals.ts';
@@ -63,12 +64,23 @@ export function createInteractions(options: InteractionOptions) {
       csrf: consentCode(ctx, secrets, uid),
       expiresAt: new Date(interaction.exp * 1000).toISOString().slice(11, 16) + ' UTC',
     });
+    auditRequest(ctx, 'consent', {
+      outcome: 'shown',
+      client_id: client.clientId,
+      grant: uid,
+      scope: String(params.scope),
+    });
   }
 
   async function decide(ctx: Context, uid: string): Promise<void> {
     const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
     const code = form.get('csrf') ?? '';
-    checkConsentSubmission(ctx, secrets, { uid, code, ownOrigin: config.publicUrl });
+    try {
+      checkConsentSubmission(ctx, secrets, { uid, code, ownOrigin: config.publicUrl });
+    } catch (error) {
+      auditRequest(ctx, 'consent', { outcome: 'refused', grant: uid, ...refusal(error) });
+      throw error;
+    }
     const interaction = await interactionOf(ctx, uid);
 
     switch (form.get('decision')) {
@@ -76,13 +88,16 @@ export function createInteractions(options: InteractionOptions) {
         const requested = String(interaction.params.scope);
         const approved = approvalOf(requested, form.getAll('scope'));
         const transaction = await transactions.begin(uid, approved);
-        const destination = await neonpanel.begin(transaction).catch(signInFailed(uid));
+        auditDecision(ctx, interaction, 'approved', approved);
+        const destination = await neonpanel
+          .begin(transaction)
+          .catch(signInFailed(uid))
+          .catch(loginFailed(ctx, uid, interaction.params.client_id));
         setBinding(ctx, uid, transaction.nonce, now());
-        logDecision(ctx, interaction, 'approve');
         return redirect(ctx, destination.href);
       }
       case 'deny':
-        logDecision(ctx, interaction, 'deny');
+        auditDecision(ctx, interaction, 'denied');
         return answer(ctx, uid, denied('the user declined'));
       default:
         throw choiceIsMissing(uid);
@@ -94,25 +109,32 @@ export function createInteractions(options: InteractionOptions) {
     const state = parameters.get('state') ?? '';
     const claimed = await transactions.claim(state, (uid) => readBinding(ctx, uid));
     // A stale state leaves the cookie alone: another tab may be about to finish with it.
-    if (!claimed) throw requestIsOver('no login transaction for this state and browser');
-    const { uid } = claimed;
+    if (!claimed) {
+      const over = requestIsOver('no login transaction for this state and browser');
+      auditRequest(ctx, 'login', { outcome: 'refused', ...refusal(over) });
+      throw over;
+    }
+    const { uid, clientId: client_id } = claimed;
     clearBinding(ctx, uid);
     if (parameters.get('error') === 'access_denied') {
+      auditRequest(ctx, 'login', { outcome: 'denied', client_id, grant: uid });
       return answer(ctx, uid, denied('sign-in at NeonPanel was cancelled'));
     }
-    await complete(ctx, parameters, claimed).catch(signInFailed(uid));
+    await complete(ctx, parameters, claimed)
+      .catch(signInFailed(uid))
+      .catch(loginFailed(ctx, uid, client_id));
   }
 
   /** The state is spent by now: whatever goes wrong from here on leaves a page from which to try again. */
   async function complete(ctx: Context, parameters: URLSearchParams, claimed: ClaimedTransaction) {
-    const { uid, state, codeVerifier, approved, interaction } = claimed;
+    const { uid, state, codeVerifier, approved, clientId: client_id, interaction } = claimed;
     const { subject, credential } = await neonpanel.complete({ parameters, state, codeVerifier });
     // Sealed under the grant to be; until its code is redeemed it lives no longer than the request itself.
     const write = await vault.firstWrite(uid, subject, credential, INTERACTION_TTL_SECONDS);
     const login = { accountId: subject, remember: false };
     const result = { login, consent: { ...approved }, select_account: {} };
     await answer(ctx, uid, result, [write], interaction);
-    requestLog(ctx).info({ event: 'login', sub: subject });
+    auditRequest(ctx, 'login', { outcome: 'success', client_id, grant: uid, subject });
   }
 
   /** The engine takes it from here: a code or an error to the client, with `state` and `iss`. */
@@ -141,10 +163,30 @@ export function createInteractions(options: InteractionOptions) {
   }
 }
 
-function logDecision(ctx: Context, interaction: Interaction, decision: string): void {
-  const { client_id } = interaction.params;
-  requestLog(ctx).info({ event: 'consent', decision, client_id });
+function auditDecision(
+  ctx: Context,
+  { uid, params }: Interaction,
+  outcome: 'approved' | 'denied',
+  approved?: Approval,
+): void {
+  const scope = approved && `${approved.oidcScope} ${approved.resourceScope}`;
+  const client_id = params.client_id as string;
+  auditRequest(ctx, 'consent', { outcome, client_id, grant: uid, scope });
 }
+
+/** To be given to `catch` where a sign-in at NeonPanel is under way. @throws what it was given */
+const loginFailed =
+  (ctx: Context, uid: string, client_id: unknown) =>
+  (error: unknown): never => {
+    const isRefused = ((error as { status?: number }).status ?? 500) < 500;
+    auditRequest(ctx, 'login', {
+      outcome: isRefused ? 'refused' : 'failed',
+      client_id: client_id as string,
+      grant: uid,
+      ...refusal(error),
+    });
+    throw error;
+  };
 
 const denied = (error_description: string) => ({ error: 'access_denied', error_description });
 

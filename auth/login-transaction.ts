@@ -27,6 +27,8 @@ export interface LoginTransaction {
 
 export interface ClaimedTransaction {
   readonly uid: string;
+  /** Whose request it is. */
+  readonly clientId: string;
   readonly state: string;
   readonly codeVerifier: string;
   readonly approved: Approval;
@@ -88,7 +90,10 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
       const { approved } = record;
       const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
         { codeVerifier: string } | undefined;
-      return kept && { uid, state, codeVerifier: kept.codeVerifier, approved, interaction };
+      if (!kept) return undefined;
+      const { params } = JSON.parse(interaction.value) as { params: { client_id: string } };
+      const { codeVerifier } = kept;
+      return { uid, clientId: params.client_id, state, codeVerifier, approved, interaction };
     },
   };
 }

@@ -3,8 +3,9 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Grants } from '../adapters/grants.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, replayBody } from '../http/body.ts';
-import { requestLog } from '../http/context.ts';
+import { auditRequest } from '../http/context.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
+import { audited, note } from './events.ts';
 import { readRefreshToken } from './refresh-token.ts';
 
 /**
@@ -28,12 +29,19 @@ const NOBODYS_TOKEN = 'looked-up-elsewhere';
 
 /** POST /oauth2/revoke: any token of a grant ends the whole grant. */
 export async function revoke(ctx: Context, engine: Engine, options: TokenLookup): Promise<void> {
-  const asked = await throughEngine(ctx, engine);
-  const found = asked && (await lookUp(options, asked.token));
-  // Another client's token, or none of ours: the answer is the same 200 (RFC 7009 §2.2).
-  if (!found || found.clientId !== asked.client.clientId) return;
-  await options.grants.revoke(found.grantId);
-  requestLog(ctx).info({ event: 'revocation', client_id: found.clientId, grant: found.grantId });
+  let outcome: 'ignored' | 'success' = 'ignored';
+  const serve = async () => {
+    const asked = await throughEngine(ctx, engine);
+    const found = asked && (await lookUp(options, asked.token));
+    // Another client's token, or none of ours: the answer is the same 200 (RFC 7009 §2.2).
+    if (!found || found.clientId !== asked.client.clientId) return;
+    const { clientId: client_id, grantId: grant, subject } = found;
+    note(ctx, { grant });
+    await options.grants.revoke(grant);
+    outcome = 'success';
+    auditRequest(ctx, 'grant.ended', { outcome: 'revoked', client_id, grant, subject });
+  };
+  await audited(ctx, 'revocation', serve, () => outcome);
 }
 
 /** POST /oauth2/introspect: confidential clients, about their own tokens. */
@@ -42,19 +50,26 @@ export async function introspect(
   engine: Engine,
   options: TokenLookup,
 ): Promise<void> {
-  const asked = await throughEngine(ctx, engine);
-  if (!asked) return;
-  const { client, token } = asked;
-  const found = await lookUp(options, token);
-  const isEntitled = client.clientAuthMethod !== 'none' && found?.clientId === client.clientId;
-  const isActive =
-    isEntitled && found.isCurrent && (await options.grants.find(found.grantId)) !== undefined;
-  ctx.body = isActive ? { active: true, ...found.introspection } : { active: false };
+  let outcome: 'active' | 'inactive' = 'inactive';
+  const serve = async () => {
+    const asked = await throughEngine(ctx, engine);
+    if (!asked) return;
+    const { client, token } = asked;
+    const found = await lookUp(options, token);
+    const isEntitled = client.clientAuthMethod !== 'none' && found?.clientId === client.clientId;
+    if (isEntitled) note(ctx, { grant: found.grantId });
+    const isActive =
+      isEntitled && found.isCurrent && (await options.grants.find(found.grantId)) !== undefined;
+    ctx.body = isActive ? { active: true, ...found.introspection } : { active: false };
+    if (isActive) outcome = 'active';
+  };
+  await audited(ctx, 'introspection', serve, () => outcome);
 }
 
 interface KnownToken {
   readonly clientId: string;
   readonly grantId: string;
+  readonly subject: string;
   /** False for an older generation of a refresh token: it may still end the family, but it is not active. */
   readonly isCurrent: boolean;
   /** RFC 7662 §2.2, without `active`. */
@@ -66,7 +81,7 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
   if (claims) {
     const { grant_id: grantId, client_id: clientId, ...rest } = claims;
     const introspection = { ...rest, client_id: clientId, token_type: 'Bearer' };
-    return { clientId, grantId, isCurrent: true, introspection };
+    return { clientId, grantId, subject: claims.sub, isCurrent: true, introspection };
   }
   const refresh = readRefreshToken(options.secrets, token);
   const stored = refresh && (await options.grants.find(refresh.grantId));
@@ -80,7 +95,8 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
     exp: Math.floor(rotatedAt / 1000) + options.refreshTokenTtlSeconds,
   };
   const isCurrent = generation === refresh.generation;
-  return { clientId, grantId: refresh.grantId, isCurrent, introspection };
+  const { grantId } = refresh;
+  return { clientId, grantId, subject: accountId, isCurrent, introspection };
 }
 
 /**

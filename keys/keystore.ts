@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Secrets } from '../adapters/secrets.ts';
 import type { Entry, Key, Store } from '../adapters/store.ts';
+import { audit } from '../audit.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -67,6 +68,9 @@ export async function openKeyRing(options: {
     const { value: sealed, version } = await storedOrNew();
     if (version === known?.version) return;
     const keys = keySet((await secrets.open(sealed, CONTEXT)) as SigningKey[]);
+    // Another instance, or the operator, has changed them.
+    const kids = [...keys.verification.keys()];
+    if (known && known.sealed !== sealed) audit(log, 'keys.changed', { outcome: 'noticed', kids });
     known = { sealed, version, keys };
   }
 
@@ -75,8 +79,14 @@ export async function openKeyRing(options: {
       const [entry] = await store.read(KEY);
       if (entry) return entry;
       // A store that lost its records gets back the keys we know: others have fetched them and believe in them.
-      const put = known?.sealed ?? (await secrets.seal(await newKeys(now()), CONTEXT));
-      await store.commit([{ key: KEY, expect: 'absent', put, lifetime: 'forever' }]);
+      const made = known ? undefined : await newKeys(now());
+      const put = known?.sealed ?? (await secrets.seal(made, CONTEXT));
+      const written = await store.commit([
+        { key: KEY, expect: 'absent', put, lifetime: 'forever' },
+      ]);
+      if (!written) continue;
+      const kids = made?.map(({ kid }) => kid) ?? [...known!.keys.verification.keys()];
+      audit(log, 'keys.changed', { outcome: known ? 'restored' : 'created', kids });
     }
   }
 

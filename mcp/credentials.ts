@@ -8,7 +8,8 @@ import type { Leases } from '../adapters/leases.ts';
 import { createBoundedMap } from '../bounded-map.ts';
 import { isFresh } from '../clock.ts';
 import type { Vault } from '../adapters/vault.ts';
-import type { Log } from '../log.ts';
+import { audit, type AuditFacts } from '../audit.ts';
+import { currentLog, type Log } from '../log.ts';
 import type { Caller } from './caller.ts';
 import type { UnsavedCredentials } from './unsaved-credentials.ts';
 
@@ -170,20 +171,29 @@ export function createCredentials(options: {
   async function refresh(caller: Caller): Promise<Held> {
     const { grantId, accountId, clientId } = caller;
     const { credential, version } = await read(caller);
-    const line = { event: 'neonpanel.refresh', grant: grantId, client_id: clientId };
+    const whose = { client_id: clientId, grant: grantId, subject: accountId };
+    // The request that happens to do it; others may be waiting for it.
+    const logNow = currentLog(log);
+    const started = performance.now();
+    const report = (facts: Omit<AuditFacts<'neonpanel.refresh'>, keyof typeof whose | 'ms'>) =>
+      audit(logNow, 'neonpanel.refresh', { ...facts, ...whose, ms: performance.now() - started });
     let renewed: NeonpanelCredential;
     try {
       renewed = await login.refresh(credential, accountId);
     } catch (error) {
       if (!(error instanceof NeonpanelError)) throw error;
-      log.warn({ ...line, outcome: error.kind, cause: error.message, detail: error.detail });
-      if (error.kind !== 'refused') throw error;
+      const { message: cause, status, detail } = error;
+      const isFinal = error.kind === 'refused';
+      report({ outcome: isFinal ? 'refused' : 'unavailable', cause, status });
+      logNow.warn({ event: 'neonpanel.problem', grant: grantId, status, detail });
+      if (!isFinal) throw error;
       // NeonPanel has ended it for good: so do we, and the client gets a real 401 from now on.
       await grants.revoke(grantId);
+      audit(logNow, 'grant.ended', { outcome: 'refused_by_neonpanel', ...whose });
       believed.delete(grantId);
       throw new GrantEnded('NeonPanel refused to refresh the credential', { cause: error });
     }
-    log.info({ ...line, outcome: 'success' });
+    report({ outcome: 'success' });
     unsaved.add(grantId, () => vault.replace(grantId, accountId, renewed, version));
     const fresh: Held = { ...(await read(caller)), renewed: true };
     believed.set(grantId, fresh);

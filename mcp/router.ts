@@ -3,7 +3,7 @@ import { createMcpHandler, type McpServer } from '@modelcontextprotocol/server';
 import type { Context, Middleware } from 'koa';
 import { NeonpanelError } from '../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../errors.ts';
-import { requestId, requestLog } from '../http/context.ts';
+import { auditRequest, requestId, requestLog } from '../http/context.ts';
 import { answerOptions } from '../http/cors.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import { type Bearer, readBearer } from './bearer.ts';
@@ -74,6 +74,7 @@ export function createMcp(options: McpOptions): Middleware {
     const { body, messages } = await readMessages(ctx);
     await assertEntitled(bearer, messages, deadline);
     await exchange(ctx, { bearer, body, deadline, resourceMetadataUrl });
+    if (ctx.res.statusCode === 403) auditScopeMissing(ctx, bearer, messages);
   }
 
   /** Clients probe with GET and HEAD: without a token that works they are told how to get one. */
@@ -128,6 +129,26 @@ export function createMcp(options: McpOptions): Middleware {
     } finally {
       await loan.giveBack();
     }
+  }
+}
+
+/** The transport's own answer to a call whose scope was not granted: no tool was asked. */
+function auditScopeMissing(
+  ctx: Context,
+  bearer: Bearer,
+  messages: readonly JsonRpcMessage[],
+): void {
+  const { clientId, grantId, accountId } = (bearer.kind === 'caller' && bearer.caller) || {};
+  for (const { method, params } of messages) {
+    if (method !== 'tools/call') continue;
+    auditRequest(ctx, 'tool.call', {
+      outcome: 'refused',
+      error: 'insufficient_scope',
+      tool: String((params as { name?: unknown } | undefined)?.name),
+      client_id: clientId,
+      grant: grantId,
+      subject: accountId,
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type CallToolResult,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import { auditCall } from './tools/account.ts';
 import { callTool, type CallOptions } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
 import { argumentsOf } from './tools/input.ts';
@@ -74,12 +75,17 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     // The SDK would find `constructor` among its tools, and repeat any name whole.
     server.server.setRequestHandler('tools/call', async ({ params }, ctx) => {
       const tool = registered.get(params.name);
+      const refused = (error: string) =>
+        auditCall(ctx.http?.authInfo, options.log, params.name, { outcome: 'refused', error });
       if (!tool) {
+        refused('unknown_tool');
         const shown = params.name.slice(0, MAX_SHOWN_NAME);
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${shown}`);
       }
       const args = await tool.config.inputSchema['~standard'].validate(params.arguments ?? {});
-      return args.issues ? badArguments(tool.name, args.issues) : tool.handler(args.value, ctx);
+      if (!args.issues) return tool.handler(args.value, ctx);
+      refused('invalid_arguments');
+      return badArguments(tool.name, args.issues);
     });
     return server;
   };

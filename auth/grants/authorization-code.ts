@@ -3,6 +3,8 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { codeKey, type Grant, grantKey, isGrantId, openedBy } from '../../adapters/grants.ts';
 import type { CodeRecord } from '../../adapters/oidc-models.ts';
 import { digest } from '../../adapters/secrets.ts';
+import { auditRequest } from '../../http/context.ts';
+import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { mintRefreshToken } from '../refresh-token.ts';
 import { checkResource, requiredParameter } from '../token-request.ts';
@@ -29,11 +31,13 @@ export function authorizationCode(options: GrantHandlerOptions) {
     if (!isGrantId(grantId)) throw refuse('unknown code');
     const [stored, opened] = await store.read(codeKey(grantId), grantKey(grantId));
     const grantSoFar = opened && (JSON.parse(opened.value) as Grant);
-    if (grantSoFar?.clientId === client.clientId) await endIfReplayed(grantId, grantSoFar, code);
+    if (grantSoFar?.clientId === client.clientId)
+      await endIfReplayed(ctx, grantId, grantSoFar, code);
     if (!stored) throw refuse('unknown, expired or redeemed code');
     if (stored.value === 'redeemed') throw refuse('code was redeemed already');
     const { hash, payload } = JSON.parse(stored.value) as CodeRecord;
     if (hash !== digest(code)) throw refuse('unknown code');
+    note(ctx, { grant: grantId, subject: payload.accountId! });
     if (payload.clientId !== client.clientId) throw refuse('code belongs to another client');
     if (payload.redirectUri !== redirectUri) throw refuse('redirect_uri differs from the request');
     if (!verifies(verifier, payload.codeChallenge!)) throw refuse('PKCE verification failed');
@@ -69,10 +73,23 @@ export function authorizationCode(options: GrantHandlerOptions) {
    * A code that already opened this grant came again. At once it is a race of one client with itself (nothing is
    * revoked, or the loser would kill the winner); later it is a replay, and the whole family ends (RFC 6749 §4.1.2).
    */
-  async function endIfReplayed(grantId: string, grant: Grant, code: string): Promise<void> {
+  async function endIfReplayed(
+    ctx: KoaContextWithOIDC,
+    grantId: string,
+    grant: Grant,
+    code: string,
+  ): Promise<void> {
     if (!openedBy(grant, code)) return;
+    const { clientId: client_id, accountId: subject } = grant;
+    note(ctx, { grant: grantId, subject });
     if (now() - grant.createdAt < RACE_MS) throw refuse('code was redeemed a moment ago');
     await grants.revoke(grantId);
+    auditRequest(ctx, 'grant.ended', {
+      outcome: 'code_replayed',
+      client_id,
+      grant: grantId,
+      subject,
+    });
     throw refuse('code was replayed; its grant is revoked');
   }
 }

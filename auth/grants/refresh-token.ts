@@ -1,6 +1,8 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Grant } from '../../adapters/grants.ts';
 import { StoreUnavailable } from '../../errors.ts';
+import { auditRequest } from '../../http/context.ts';
+import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { judge, mintRefreshToken, readRefreshToken } from '../refresh-token.ts';
 import { checkResource, narrowScope, requiredParameter } from '../token-request.ts';
@@ -19,17 +21,25 @@ export function refreshToken(options: GrantHandlerOptions) {
     if (!presented) throw refuse('not a refresh token of ours');
     const { grantId, generation } = presented;
     const client = ctx.oidc.client!;
+    note(ctx, { grant: grantId });
 
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = await grants.find(grantId);
       if (!stored) throw refuse('grant was revoked or has expired');
       const { grant, version } = stored;
+      note(ctx, { subject: grant.accountId });
       if (grant.clientId !== client.clientId) throw refuse('refresh token of another client');
       const scope = narrowScope(grant.scope, ctx.oidc.params!.scope);
 
       const verdict = judge(grant, generation, now(), config.refreshGraceSeconds);
       if (verdict === 'replayed') {
         await grants.revoke(grantId);
+        auditRequest(ctx, 'grant.ended', {
+          outcome: 'refresh_token_replayed',
+          client_id: client.clientId,
+          grant: grantId,
+          subject: grant.accountId,
+        });
         throw refuse(`generation ${generation} was replayed; its grant is revoked`);
       }
       const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = config;

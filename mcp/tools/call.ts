@@ -5,8 +5,10 @@ import { Refusal } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { WRITE } from '../../resource.ts';
 import { challengeHeader, METADATA_PATH } from '../challenge.ts';
+import { type Account, auditCall, exchangeIn } from './account.ts';
 import { companyMiss } from './company.ts';
 import { scopesOf } from './definitions.ts';
+import { withoutEchoes } from './echoes.ts';
 import { failure, refused, success, unexpected } from './result.ts';
 import type { Structured, Tool, ToolContext } from './tool.ts';
 
@@ -29,29 +31,44 @@ export async function callTool(
   options: CallOptions,
 ): Promise<CallToolResult> {
   const authInfo = ctx.http?.authInfo;
-  const requestId = requestIdOf(authInfo);
-  // The transport's scope challenge asks the same; this one holds whatever the transport.
-  if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) {
-    return scopeMissing(tool, authInfo, requestId, options);
+  const account: Account = { outcome: 'success' };
+  const call = { tool, args, authInfo, requestId: requestIdOf(authInfo), account, options };
+  const started = performance.now();
+  try {
+    return await perform(call, ctx.mcpReq.signal);
+  } finally {
+    auditCall(authInfo, options.log, tool.name, account, performance.now() - started);
   }
+}
+
+interface Call {
+  readonly tool: Tool;
+  readonly args: unknown;
+  readonly authInfo: AuthInfo | undefined;
+  readonly requestId: string;
+  /** Filled in as it becomes known. */
+  readonly account: Account;
+  readonly options: CallOptions;
+}
+
+async function perform(call: Call, signal: AbortSignal): Promise<CallToolResult> {
+  const { tool, args, authInfo, requestId, account, options } = call;
+  // The transport's scope challenge asks the same; this one holds whatever the transport.
+  if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) return scopeMissing(call);
   let context: ToolContext | undefined;
   try {
-    context = await options.contextFor(authInfo, ctx.mcpReq.signal);
+    const noteCompanies = (companies: readonly string[]) => void (account.companies = companies);
+    context = { ...(await options.contextFor(authInfo, signal)), noteCompanies };
     // The SDK has parsed them by this very tool's schema.
     const structured = await tool.run(args as never, context);
     const checked = tool.output.safeParse(structured);
     if (checked.success) return success(structured);
+    Object.assign(account, { outcome: 'failed', error: 'answer_unexpected' });
     const paths = checked.error.issues.slice(0, 10).map(({ path }) => path.join('.'));
-    options.log.error({
-      event: 'tool.answer_unexpected',
-      request_id: requestId,
-      tool: tool.name,
-      paths,
-    });
+    logOf(call).error({ event: 'tool.answer_unexpected', tool: tool.name, paths });
     return unknownForm(structured, requestId);
   } catch (error) {
-    const explained = context ? await explain(error, args, context) : error;
-    return failed(tool, explained, authInfo, requestId, options);
+    return failed(call, context ? await explain(error, args, context) : error);
   }
 }
 
@@ -77,36 +94,31 @@ function unknownForm(structured: Structured, requestId: string): CallToolResult 
 
 const MAX_SHOWN_CHARACTERS = 100_000;
 
-function failed(
-  tool: Tool,
-  error: unknown,
-  authInfo: AuthInfo,
-  requestId: string,
-  options: CallOptions,
-): CallToolResult {
+function failed(call: Call, error: unknown): CallToolResult {
+  const { tool, args, authInfo, requestId, account, options } = call;
   if (!(error instanceof NeonpanelError || error instanceof Refusal)) {
-    options.log.error({ event: 'tool.failed', request_id: requestId, tool: tool.name, err: error });
+    Object.assign(account, { outcome: 'failed', error: 'server_error' });
+    logOf(call).error({ event: 'tool.failed', tool: tool.name, err: error });
     return unexpected(requestId, tool.scope === WRITE);
   }
   const reason = error instanceof NeonpanelError ? error.kind : error.code;
   const { status, detail } = error;
-  const line = { event: 'tool.refused', request_id: requestId, tool: tool.name, reason };
-  options.log.info({ ...line, status, detail });
+  const isOurs = reason === 'unavailable' || (status !== undefined && status >= 500);
+  Object.assign(account, { outcome: isOurs ? 'failed' : 'refused', error: reason, status });
+  if (detail !== undefined) {
+    // NeonPanel's own words, but not what it repeats of the user's document.
+    const words = withoutEchoes(detail, args);
+    logOf(call).info({ event: 'tool.problem', tool: tool.name, status, detail: words });
+  }
   const result = failure(error, requestId);
   const mustSignIn = status === 401 || reason === 'unauthorized' || reason === 'refused';
   if (!mustSignIn) return result;
   return { ...result, ...challenge('invalid_token', tool, authInfo, options) };
 }
 
-function scopeMissing(
-  tool: Tool,
-  authInfo: AuthInfo | undefined,
-  requestId: string,
-  options: CallOptions,
-): CallToolResult {
+function scopeMissing({ tool, authInfo, requestId, account, options }: Call): CallToolResult {
   const error = authInfo === undefined ? 'invalid_token' : 'insufficient_scope';
-  const line = { event: 'tool.refused', request_id: requestId, tool: tool.name, reason: error };
-  options.log.info(line);
+  Object.assign(account, { outcome: 'refused', error });
   const text =
     authInfo === undefined
       ? 'This tool needs the user to sign in to NeonPanel first.'
@@ -128,7 +140,8 @@ function challenge(
 }
 
 /** The id under which the HTTP edge logs this request, or one of our own. */
-function requestIdOf(authInfo: AuthInfo | undefined): string {
-  const exchange = authInfo?.extra?.exchange as { requestId?: string } | undefined;
-  return exchange?.requestId ?? randomUUID();
-}
+const requestIdOf = (authInfo: AuthInfo | undefined): string =>
+  exchangeIn(authInfo)?.requestId ?? randomUUID();
+
+const logOf = ({ authInfo, requestId, options }: Call): Log =>
+  exchangeIn(authInfo)?.log ?? options.log.child({ request_id: requestId });

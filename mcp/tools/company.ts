@@ -38,11 +38,12 @@ export async function resolveCompanies(
 ): Promise<string[]> {
   const given = names.map(String);
   const companies = given.every((name) => UUID.test(name)) ? [] : await accessible(context);
-  return [
-    ...new Set(
-      given.map((name) => (UUID.test(name) ? name.toLowerCase() : uuidOf(name, companies))),
-    ),
-  ];
+  const uuids = given.map((name) =>
+    UUID.test(name) ? name.toLowerCase() : uuidOf(name, companies),
+  );
+  const distinct = [...new Set(uuids)];
+  context.noteCompanies?.(distinct);
+  return distinct;
 }
 
 /**

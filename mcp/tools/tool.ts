@@ -15,6 +15,8 @@ export interface Upstream {
 /** What a tool is given for one call. */
 export interface ToolContext {
   readonly neonpanel: Upstream;
+  /** Told which companies the call is about, as soon as they are known: for the audit log. */
+  noteCompanies?(uuids: readonly string[]): void;
 }
 
 /** NeonPanel's JSON as it goes to the client: snake_case, nulls kept, unknown fields kept. */
