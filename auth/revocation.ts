@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Grants } from '../adapters/grants.ts';
 import type { Secrets } from '../adapters/secrets.ts';
-import { OAUTH_BODY_LIMIT_BYTES, readText, replayBody } from '../http/body.ts';
+import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { auditRequest } from '../http/context.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import { audited, note } from './events.ts';
@@ -104,6 +104,7 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
  * @returns the authenticated client and the real token, or undefined if the engine refused the request
  */
 async function throughEngine(ctx: Context, engine: Engine) {
+  refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
   if (!ctx.is('application/x-www-form-urlencoded')) {
     await engine(ctx);
     return undefined;
