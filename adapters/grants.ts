@@ -1,4 +1,4 @@
-import { digest } from './secrets.ts';
+import { digest, isSame } from './secrets.ts';
 import type { Entry, Key, Store, Write } from './store.ts';
 
 /**
@@ -120,7 +120,8 @@ export type Grants = ReturnType<typeof createGrants>;
 export const isGrantId = (text: string): boolean => /^[\w-]{16,64}$/.test(text);
 
 /** True if this code opened the grant. */
-export const openedBy = (grant: Grant, code: string): boolean => grant.codeHash === digest(code);
+export const openedBy = (grant: Grant, code: string): boolean =>
+  isSame(grant.codeHash, digest(code));
 
 const parse = ({ value, version }: Entry): StoredGrant => ({
   grant: JSON.parse(value) as Grant,

@@ -21,7 +21,20 @@ export interface Secrets {
   readonly cookieKeys: readonly string[];
 }
 
-export type MacPurpose = 'refresh-token' | 'consent';
+/** What codes are made for. A code of one purpose is worth nothing in another, whatever it is made over. */
+const MAC_PURPOSES = ['refresh-token', 'consent'] as const;
+export type MacPurpose = (typeof MAC_PURPOSES)[number];
+
+/**
+ * Every purpose there is, each with a key of its own. A label is part of what the key is made from: changing one makes
+ * everything worthless that was sealed or signed for it.
+ */
+export const PURPOSES = ['seal', 'cookies', 'mac refresh-token', 'mac consent'] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** @param master 32 bytes @returns the key of 32 bytes for this purpose (HKDF-SHA-256, RFC 5869) */
+export const deriveKey = (master: Uint8Array, purpose: Purpose): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', master, '', `neonpanel-mcp ${purpose}`, 32));
 
 /** A sealed record that can't be opened. It is treated as absent, never as someone else's. */
 export class SealBroken extends Error {
@@ -47,16 +60,14 @@ export async function openIfPossible(
 
 /** @param masterKeys one or more 32-byte keys, the newest first */
 export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
-  const derive = (master: Uint8Array, purpose: string) =>
-    new Uint8Array(hkdfSync('sha256', master, '', `neonpanel-mcp ${purpose}`, 32));
   const sealing = masterKeys.map((master) => {
-    const key = derive(master, 'seal');
+    const key = deriveKey(master, 'seal');
     return { kid: keyId(key), key };
   });
   const macKeys = new Map(
-    (['refresh-token', 'consent'] as const).map((purpose) => [
+    MAC_PURPOSES.map((purpose) => [
       purpose,
-      masterKeys.map((master) => derive(master, `mac ${purpose}`)),
+      masterKeys.map((master) => deriveKey(master, `mac ${purpose}`)),
     ]),
   );
   const first = sealing[0];
@@ -98,12 +109,13 @@ export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
 
     verifyMac(purpose, message, code) {
       const given = Buffer.from(code, 'base64url');
+      // All of them, not only up to the first that fits.
       return codes(purpose, message)
         .map((expected) => given.length === expected.length && timingSafeEqual(given, expected))
         .includes(true);
     },
 
-    cookieKeys: masterKeys.map((m) => Buffer.from(derive(m, 'cookies')).toString('base64url')),
+    cookieKeys: masterKeys.map((m) => Buffer.from(deriveKey(m, 'cookies')).toString('base64url')),
   };
 }
 
@@ -112,3 +124,9 @@ const keyId = (key: Uint8Array) => createHash('sha256').update(key).digest('base
 
 /** The form in which bearer secrets are stored: found again by value, useless to a thief (SHA-256, base64url). */
 export const digest = (secret: string): string => hash('sha256', secret, 'base64url');
+
+/** Whether two hashes or codes are the same. Takes the same time wherever they first differ. */
+export function isSame(a: string, b: string): boolean {
+  const [one, other] = [Buffer.from(a), Buffer.from(b)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}

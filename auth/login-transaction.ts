@@ -1,5 +1,5 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
+import { randomBytes } from 'node:crypto';
+import { digest, isSame, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import { isGrantId } from '../adapters/grants.ts';
 import { interactionKey } from '../adapters/oidc-models.ts';
 import type { Entry, Key, Store } from '../adapters/store.ts';
@@ -79,12 +79,12 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
       if (!entry || entry.value === CLAIMED) return undefined;
       const record = JSON.parse(entry.value) as LoginRecord;
       // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
-      if (!same(record.stateHash, digest(state))) return undefined;
+      if (!isSame(record.stateHash, digest(state))) return undefined;
       const nonce = nonceOf(uid);
       const claimed = await store.commit([
         { key: loginKey(uid), expect: { version: entry.version }, put: CLAIMED, lifetime: 'keep' },
       ]);
-      if (!claimed || nonce === undefined || !same(record.nonceHash, digest(nonce)))
+      if (!claimed || nonce === undefined || !isSame(record.nonceHash, digest(nonce)))
         return undefined;
       if (!interaction) return undefined;
       const { approved } = record;
@@ -108,5 +108,3 @@ const loginKey = (uid: string): Key => ({ tag: uid, kind: 'login' });
 const context = (uid: string) => `login ${uid}`;
 const CLAIMED = 'claimed';
 const randomText = () => randomBytes(32).toString('base64url');
-const same = (a: string, b: string) =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

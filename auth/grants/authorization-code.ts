@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { codeKey, type Grant, grantKey, isGrantId, openedBy } from '../../adapters/grants.ts';
 import type { CodeRecord } from '../../adapters/oidc-models.ts';
-import { digest } from '../../adapters/secrets.ts';
+import { digest, isSame } from '../../adapters/secrets.ts';
 import { auditRequest } from '../../http/context.ts';
 import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
@@ -36,7 +36,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     if (!stored) throw refuse('unknown, expired or redeemed code');
     if (stored.value === 'redeemed') throw refuse('code was redeemed already');
     const { hash, payload } = JSON.parse(stored.value) as CodeRecord;
-    if (hash !== digest(code)) throw refuse('unknown code');
+    if (!isSame(hash, digest(code))) throw refuse('unknown code');
     note(ctx, { grant: grantId, subject: payload.accountId! });
     if (payload.clientId !== client.clientId) throw refuse('code belongs to another client');
     if (payload.redirectUri !== redirectUri) throw refuse('redirect_uri differs from the request');
