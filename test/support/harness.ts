@@ -40,12 +40,14 @@ export interface HarnessOptions {
   /** NeonPanel, if it is not the sandbox. */
   readonly neonpanelUrl?: string;
   readonly now?: () => number;
+  /** Default: debug. */
+  readonly logLevel?: string;
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   const dataDir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-test-'));
   const logs = createLogs();
-  const log = createLog('debug', logs.sink);
+  const log = createLog(options.logLevel ?? 'debug', logs.sink);
   const clock = options.now ? { now: options.now } : {};
   const sandbox = await startSandbox({ port: 0, ...clock, ...options.sandbox });
   const redis = options.store === 'redis' ? await startRedis({ persist: true }) : undefined;
