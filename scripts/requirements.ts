@@ -3,12 +3,14 @@ import { join } from 'node:path';
 
 /**
  * Writes docs/requirements.md: which requirement is proved by which test. Requirements are listed in
- * docs/requirements-catalogue.json; a test names the ones it proves at the start of its title, `[T4] [X8] …`. With
- * --check nothing is written, and the exit code says whether the file is up to date.
+ * docs/requirements-catalogue.json; a test names the ones it proves at the start of its title, `[T4] [X8] …`. What only a
+ * deployment can hold is in docs/requirements-deployment.json, with the section that tells operators. With --check
+ * nothing is written, and the exit code says whether the file is up to date.
  */
 
 const ROOT = join(import.meta.dirname, '..');
 const CATALOGUE = 'docs/requirements-catalogue.json';
+const DEPLOYMENT = 'docs/requirements-deployment.json';
 const PAGE = 'docs/requirements.md';
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -52,13 +54,16 @@ export function claimsIn(file: string, source: string): Claim[] {
 
 /**
  * @param catalogue id to requirement, in the order in which they are listed
- * @throws when a title names an id that the catalogue does not have
+ * @param deployment id to the place in docs/ that tells operators, for what they have to do as well
+ * @throws when a title, or `deployment`, names an id that the catalogue does not have
  */
 export function renderRequirements(
   catalogue: Readonly<Record<string, string>>,
   claims: readonly Claim[],
+  deployment: Readonly<Record<string, string>> = {},
 ): string {
-  const unknown = claims.flatMap((c) =>
+  const named = [...claims, { ids: Object.keys(deployment), file: DEPLOYMENT }];
+  const unknown = named.flatMap((c) =>
     c.ids.filter((id) => !Object.hasOwn(catalogue, id)).map((id) => `${id} in ${c.file}`),
   );
   if (unknown.length > 0) throw new Error(`not in ${CATALOGUE}: ${unknown.join(', ')}`);
@@ -68,8 +73,10 @@ export function renderRequirements(
   const tested = ids.filter((id) => proofs(id).length > 0).length;
   const row = (id: string): string => {
     const proved = proofs(id).map((c) => escape(`${c.file} › ${c.title}`));
-    const state = proved.length > 0 ? 'tested' : 'open';
-    return `| ${id} | ${escape(catalogue[id]!)} | ${proved.join('<br>')} | ${state} |`;
+    const place = deployment[id];
+    const told = place === undefined ? [] : [`deployment: [${place}](${place})`];
+    const state = proved.length > 0 ? 'tested' : place === undefined ? 'open' : 'deployment';
+    return `| ${id} | ${escape(catalogue[id]!)} | ${[...proved, ...told].join('<br>')} | ${state} |`;
   };
   const sections = Object.entries(GROUPS).map(([letter, title]) =>
     [
@@ -96,17 +103,41 @@ export function renderRequirements(
 const escape = (text: string): string =>
   text.replace(/[|\\]/g, '\\$&').replace(/</g, '&lt;').replace(/\s+/g, ' ');
 
-/** The page as it should be now. */
+/** Anchors of a page's headings, as they are made where Markdown is shown. */
+export const anchorsOf = (markdown: string): string[] =>
+  [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replace(/ /g, '-'),
+  );
+
+/** The places of `deployment` that are not there, e.g. after a section got another title. */
+export const missingPlaces = (
+  deployment: Readonly<Record<string, string>>,
+  read: (page: string) => string,
+): string[] =>
+  Object.entries(deployment).flatMap(([id, place]) => {
+    const [page = '', anchor = ''] = place.split('#');
+    return anchorsOf(read(page)).includes(anchor) ? [] : [`${id}: ${place}`];
+  });
+
+const readJson = (file: string) =>
+  JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as Record<string, string>;
+
+/** The page as it should be now. @throws when a place that it points to is not there */
 export function currentRequirements(): string {
-  const catalogue = JSON.parse(readFileSync(join(ROOT, CATALOGUE), 'utf8')) as Record<
-    string,
-    string
-  >;
+  const catalogue = readJson(CATALOGUE);
+  const deployment = readJson(DEPLOYMENT);
+  const missing = missingPlaces(deployment, (page) =>
+    readFileSync(join(ROOT, 'docs', page), 'utf8'),
+  );
+  if (missing.length > 0) throw new Error(`not in docs/: ${missing.join(', ')}`);
   const files = globSync('test/**/*.test.ts', { cwd: ROOT, exclude: ['**/node_modules'] });
   const claims = files
     .toSorted()
     .flatMap((file) => claimsIn(file, readFileSync(join(ROOT, file), 'utf8')));
-  return renderRequirements(catalogue, claims);
+  return renderRequirements(catalogue, claims, deployment);
 }
 
 function writtenRequirements(): string {

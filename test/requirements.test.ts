@@ -1,5 +1,11 @@
 import test from 'ava';
-import { claimsIn, isFresh, renderRequirements } from '../scripts/requirements.ts';
+import {
+  anchorsOf,
+  claimsIn,
+  isFresh,
+  missingPlaces,
+  renderRequirements,
+} from '../scripts/requirements.ts';
 
 // Assembled, so that the script does not take these samples for titles of this file.
 const id = (name: string): string => `[${name}]`;
@@ -48,4 +54,27 @@ test('a requirement without a test is open, an unknown one is an error', (t) => 
   t.true(page.includes('| T2 | second \\| with a bar |  | open |'));
   const wrong = [{ ids: ['T99'], file: 'b.test.ts', title: 'y' }];
   t.throws(() => renderRequirements(catalogue, wrong), { message: /T99 in b\.test\.ts/ });
+});
+
+test('what only a deployment can hold points to the section that tells operators', (t) => {
+  const catalogue = { T1: 'first', T2: 'second' };
+  const claim = { ids: ['T1'], file: 'a.test.ts', title: 'x' };
+  const place = 'operations.md#the-balancer';
+  const page = renderRequirements(catalogue, [claim], { T1: place, T2: place });
+  const link = `deployment: [${place}](${place})`;
+  t.true(page.includes(`| T1 | first | a.test.ts › x<br>${link} | tested |`));
+  t.true(page.includes(`| T2 | second | ${link} | deployment |`));
+  t.true(page.includes('1 of 2 are tested.'));
+  t.throws(() => renderRequirements(catalogue, [], { T9: place }), { message: /T9 in/ });
+
+  const text = '# Operating it\n\n## The balancer\n\n### TLS, and `keys`\n';
+  t.deepEqual(anchorsOf(text), ['operating-it', 'the-balancer', 'tls-and-keys']);
+  t.deepEqual(
+    missingPlaces({ T1: place }, () => text),
+    [],
+  );
+  t.deepEqual(
+    missingPlaces({ T1: 'operations.md#gone', T2: 'operations.md' }, () => text),
+    ['T1: operations.md#gone', 'T2: operations.md'],
+  );
 });
