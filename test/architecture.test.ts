@@ -12,7 +12,8 @@ import { importsOf, packageOf } from './support/imports.ts';
 const ROOT = join(import.meta.dirname, '..');
 
 /** What everything may use. It uses nothing of ours but itself. */
-const BASE = /^(config|resource|errors|log|audit|redaction|clock|bounded-map|stdout)\.ts$|^config\//;
+const BASE =
+  /^(config|resource|errors|log|audit|redaction|clock|bounded-map|stdout)\.ts$|^config\//;
 
 interface Part {
   readonly files: RegExp;
