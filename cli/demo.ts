@@ -8,6 +8,13 @@ import { createLog } from '../log.ts';
 import { startSandbox } from '../sandbox/index.ts';
 import { createConnector } from './demo-connector.ts';
 
+/** Errors only: the steps are what is to be read here. The audit log would be written at every level. */
+const withoutAudit = {
+  write(line: string): void {
+    if (!line.includes('"audit":true')) process.stdout.write(line);
+  },
+};
+
 /**
  * `npm run demo`: server, sandbox and a scripted connector in one process. The connector does what ChatGPT does; each
  * step is printed, and the exit code is 0 only if all of them went as they should.
@@ -17,7 +24,7 @@ async function demo(): Promise<void> {
   const sandbox = await startSandbox({ port: await freePort() });
   const port = await freePort();
   const config = loadConfig({ PORT: String(port), DATA_DIR: dataDir, NEONPANEL_URL: sandbox.url });
-  const app = await startApp(config, { log: createLog('error') });
+  const app = await startApp(config, { log: createLog('error', withoutAudit) });
   say(`Server ${config.publicUrl}, sandbox NeonPanel ${sandbox.url}`);
   try {
     await connect(config.publicUrl, sandbox.users[0]!);

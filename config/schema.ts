@@ -255,7 +255,7 @@ export const environment = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .prefault('info')
     .meta({
-      about: 'What is logged.',
+      about: 'What is logged; the audit log (docs/audit.md) at every level but silent.',
       expected: 'one of trace, debug, info, warn, error, fatal, silent',
       example: 'debug',
       fallback: 'info',

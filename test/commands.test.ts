@@ -348,6 +348,7 @@ test.serial(
       'Revoke',
     ]);
     t.is(lines(demo.stdout()).at(-1), 'All of it worked.');
+    t.notRegex(demo.stdout(), /\{/, 'no log between the steps');
     t.is(demo.stderr(), '');
     t.deepEqual(readdirSync(directory), []);
   },
