@@ -22,10 +22,12 @@ export function redirectUriProblem(raw: unknown, schemes: readonly string[]): st
   if (raw.length > MAX_LENGTH) return `must not be longer than ${MAX_LENGTH} characters`;
   if (!/^[\x21-\x7e]+$/.test(raw)) return 'must be printable ASCII without spaces';
   if (/[\\*<>"`{}|^]/.test(raw)) return 'contains a character that is not allowed in a URI';
+  if (/%(?![0-9a-f]{2})/i.test(raw)) return 'contains a percent sign that encodes nothing';
+  if (/%([01][0-9a-f]|7f)/i.test(raw)) return 'must not contain encoded control characters';
   const url = URL.parse(raw);
   if (!url) return 'must be an absolute URI';
   if (raw.includes('#')) return 'must not contain a fragment';
-  if (url.username || url.password || /^[^/]*\/\/[^/]*@/.test(raw))
+  if (url.username || url.password || /^[^/]*\/\/[^/?]*@/.test(raw))
     return 'must not contain userinfo';
   // VS Code registers a bare authority without the final slash; nothing else may differ from the canonical spelling.
   if (url.href !== raw && !(url.href === `${raw}/` && url.pathname === '/')) {
