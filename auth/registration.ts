@@ -13,6 +13,11 @@ export interface RegistrationPolicy {
 
 const MAX_REDIRECT_URIS = 10;
 const MAX_CLIENT_NAME = 100;
+const MAX_KEYS = 10;
+/** The modulus of a 16,384 bit RSA key, in base64url. */
+const MAX_KEY_MEMBER = 2_731;
+/** RFC 7517 §4, RFC 7518 §6: of a public key, and what makes one private. */
+const KEY_MEMBERS = new Set('kty use alg kid crv x y n e d p q dp dq qi k'.split(' '));
 
 /**
  * @param body the parsed JSON body of POST /oauth2/register
@@ -79,11 +84,32 @@ function acceptGrantTypes(value: unknown): string[] {
   return known.includes('authorization_code') ? known : [...GRANT_TYPES];
 }
 
-function acceptJwks(value: unknown): unknown {
+/**
+ * Public keys, each with the members we know. Private ones are left in for the engine, which refuses such a key. Anything
+ * else is dropped: it would be kept for years, and what is nested deeply enough can't even be written.
+ */
+function acceptJwks(value: unknown): { keys: unknown[] } {
   const keys = (value as { keys?: unknown } | null | undefined)?.keys;
-  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= 10) return { keys };
-  throw new errors.InvalidClientMetadata('jwks with 1 to 10 keys is needed for private_key_jwt');
+  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= MAX_KEYS) {
+    return { keys: keys.map(acceptKey) };
+  }
+  throw new errors.InvalidClientMetadata(
+    `jwks with 1 to ${MAX_KEYS} keys is needed for private_key_jwt`,
+  );
 }
+
+function acceptKey(key: unknown): unknown {
+  if (typeof key !== 'object' || key === null) throw invalidKey('must be an object');
+  const members = Object.entries(key).filter(([name]) => KEY_MEMBERS.has(name));
+  for (const [name, value] of members) {
+    if (typeof value !== 'string') throw invalidKey(`${name} must be a string`);
+    if (value.length > MAX_KEY_MEMBER) throw invalidKey(`${name} is too long`);
+  }
+  return Object.fromEntries(members);
+}
+
+const invalidKey = (problem: string) =>
+  new errors.InvalidClientMetadata(`a key of jwks is not valid: ${problem}`);
 
 function optionalText(name: string, value: unknown, maxLength: number) {
   if (typeof value !== 'string') return {};
