@@ -12,11 +12,14 @@ import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
+import { createRateLimit } from './adapters/rate-limits.ts';
 import { openRedisStore } from './adapters/redis/redis.ts';
 import { openSqliteStore } from './adapters/sqlite/sqlite.ts';
 import type { Store } from './adapters/store.ts';
 import { createVault } from './adapters/vault.ts';
+import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
+import { REGISTRATION_LIMIT } from './auth/registration-endpoint.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
@@ -58,11 +61,12 @@ const VERSION = (
  * do: store and secrets, NeonPanel, keys, the two halves, HTTP.
  *
  * @param options.now epoch milliseconds; injected by tests
+ * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
 export async function startApp(
   config: Config,
-  options: { log: Log; now?: () => number },
+  options: { log: Log; now?: () => number; waitingClients?: Partial<WaitingLimits> | undefined },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
   const { publicUrl } = config;
@@ -70,6 +74,7 @@ export async function startApp(
   const { store, isSettled } = watchOutages(await openStore(config, now, log));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
+  const leases = createLeases({ store, isSettled, now });
   const clients = createClients({ store, secrets, now });
   const vault = createVault({ store, secrets });
 
@@ -103,6 +108,13 @@ export async function startApp(
     await store.close();
     throw error;
   });
+  const waitingClients = createWaitingClients({
+    store,
+    leases,
+    log,
+    now,
+    limits: options.waitingClients,
+  });
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
   const views = createViews({
     brand: config.brand.name,
@@ -123,6 +135,8 @@ export async function startApp(
     neonpanel: login,
     views,
     now,
+    waitingClients,
+    registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
     keys: keyRing.current,
     provider: onePerKeySet(keyRing.current, providerFor),
     tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
@@ -131,7 +145,7 @@ export async function startApp(
   const credentials = createCredentials({
     grants,
     vault,
-    leases: createLeases({ store, isSettled, now }),
+    leases,
     unsaved: createUnsavedCredentials(log),
     login,
     log,
@@ -189,6 +203,7 @@ export async function startApp(
     listening = await listen(app.callback(), config.host, config.port);
   } catch (error) {
     keyRing.close();
+    await waitingClients.close();
     await store.close();
     throw error;
   }
@@ -199,6 +214,7 @@ export async function startApp(
       stopping = true;
       await listening.close(graceMs);
       keyRing.close();
+      await waitingClients.close();
       await Promise.all([store.close(), api.close(), fetch.close()]);
     },
   };

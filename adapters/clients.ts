@@ -3,18 +3,25 @@ import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Key, type Store, update } from './store.ts';
+import { endWaiting, startWaiting } from './waiting-clients.ts';
 
 /**
  * Registered clients. One that never completed a login lives 30 days; one that ever had a grant lives until 180 days
- * after its last grant ended: hosted clients keep one client_id for a connector and can't recover a lost one.
+ * after its last grant ended: hosted clients keep one client_id for a connector and can't recover a lost one. When too
+ * many wait for their first login, the oldest of those go sooner (waiting-clients.ts).
  */
 export interface Clients {
   /** RFC 7591 metadata, client_secret in the clear. @throws StoreUnavailable */
   find(clientId: string): Promise<AdapterPayload | undefined>;
   /** Stores a newly registered client. @throws StoreUnavailable */
   put(clientId: string, metadata: AdapterPayload): Promise<void>;
-  /** Keeps a client that has a grant until `grantEndsAt` (epoch ms). Writes at most once a day per client. */
-  keepFor(clientId: string, grantEndsAt: number): Promise<void>;
+  /**
+   * Keeps a client that has, or is about to get, a grant until `grantEndsAt` (epoch ms), and lets nobody collect it any
+   * more. Writes at most once a day per client.
+   * @returns false if the client is gone: it must not get the grant
+   * @throws StoreUnavailable
+   */
+  keepFor(clientId: string, grantEndsAt: number): Promise<boolean>;
   remove(clientId: string): Promise<void>;
 }
 
@@ -77,30 +84,40 @@ export function createClients(options: {
       const value = JSON.stringify(record);
       const key = clientKey(clientId);
       const lifetime = UNUSED_LIFETIME_MS / 1000;
-      const version = await store.commit([{ key, expect: 'any', put: value, lifetime }]);
+      const version = await store.commit([
+        { key, expect: 'any', put: value, lifetime },
+        startWaiting(clientId, asOf, lifetime),
+      ]);
       // Who registers comes back at once.
       const known = secret === undefined ? metadata : { ...metadata, client_secret: secret };
       cache.set(clientId, { metadata: known, entry: { value, version: version! }, asOf });
     },
 
     async keepFor(clientId, grantEndsAt) {
+      // Not one that registered with us, so not ours to keep.
+      if (!isClientId(clientId)) return true;
       const expiresAt = grantEndsAt + LIFETIME_AFTER_GRANT_MS;
       const extend = (old: string | undefined) => {
         if (!old) return undefined;
         const record = JSON.parse(old) as ClientRecord;
         if (record.expiresAt > expiresAt - DAY_MS) return undefined;
         const lifetime = Math.ceil((expiresAt - now()) / 1000);
-        return { put: JSON.stringify({ ...record, expiresAt }), lifetime };
+        const put = JSON.stringify({ ...record, expiresAt });
+        return { put, lifetime, also: [endWaiting(clientId)] };
       };
       const known = cache.get(clientId)?.entry;
       const kept = await update(store, clientKey(clientId), extend, known);
       if (kept !== known?.value) cache.delete(clientId);
+      return kept !== undefined;
     },
 
     async remove(clientId) {
       cache.delete(clientId);
       if (!isClientId(clientId)) return;
-      await store.commit([{ key: clientKey(clientId), expect: 'any', remove: true }]);
+      await store.commit([
+        { key: clientKey(clientId), expect: 'any', remove: true },
+        endWaiting(clientId),
+      ]);
     },
   };
 }

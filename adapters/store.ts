@@ -75,7 +75,8 @@ export interface Store {
 /**
  * Changes one record by a function of its old value, re-run when somebody else wrote in between.
  *
- * @param change gets the live value or undefined; returns the new record, or undefined to leave everything as it is
+ * @param change gets the live value or undefined; returns the new record, and what else is to be written in the same
+ * commit, or undefined to leave everything as it is
  * @param known the record as it was read a moment ago, which saves reading it; if it is out of date it is read
  * @returns the value that is now stored (new or, if `change` declined, old)
  * @throws StoreUnavailable after 20 lost races, or when the backend is away
@@ -83,7 +84,9 @@ export interface Store {
 export async function update(
   store: Store,
   key: Key,
-  change: (old: string | undefined) => { put: string; lifetime: Lifetime } | undefined,
+  change: (
+    old: string | undefined,
+  ) => { put: string; lifetime: Lifetime; also?: readonly Write[] } | undefined,
   known?: Entry,
 ): Promise<string | undefined> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -91,7 +94,8 @@ export async function update(
     const next = change(entry?.value);
     if (!next) return entry?.value;
     const expect: Expectation = entry ? { version: entry.version } : 'absent';
-    if (await store.commit([{ key, expect, ...next }])) return next.put;
+    const { also = [], ...write } = next;
+    if (await store.commit([{ key, expect, ...write }, ...also])) return next.put;
     // Losers that come back in step would lose in step: each waits its own while.
     await wait(Math.random() * Math.min(2 ** attempt, 64));
   }

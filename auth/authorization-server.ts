@@ -9,7 +9,7 @@ import { runEngine } from './run-provider.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
 import { authorizationServerMetadata } from './metadata.ts';
 import { PATHS } from './paths.ts';
-import { acceptRegistration } from './registration.ts';
+import { createRegistrationEndpoint, type RegistrationOptions } from './registration-endpoint.ts';
 import { introspect, revoke, type TokenLookup } from './revocation.ts';
 
 /**
@@ -19,7 +19,7 @@ import { introspect, revoke, type TokenLookup } from './revocation.ts';
  * The table below is the whole of it. A request that is not in it never reaches the engine, whose router would forgive
  * other spellings of its paths, and whose resume route would swallow our callback.
  */
-export interface AuthorizationServerOptions extends InteractionOptions {
+export interface AuthorizationServerOptions extends InteractionOptions, RegistrationOptions {
   readonly keys: () => KeySet;
   readonly tokens: TokenLookup;
 }
@@ -39,6 +39,7 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   const registrationOpen = config.registration.mode !== 'closed';
   const metadata = authorizationServerMetadata(config.publicUrl, { registrationOpen });
   const engine = (ctx: Context) => runEngine(provider(), ctx);
+  const register = createRegistrationEndpoint(options, engine);
 
   const document = (content: () => object): Route => ({
     kind: 'document',
@@ -111,17 +112,6 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       replayBody(ctx, await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
     await engine(ctx);
   }
-
-  async function register(ctx: Context): Promise<void> {
-    refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
-    if (!ctx.is('application/json')) {
-      const description = 'Content-Type must be application/json.';
-      throw new Refusal('invalid_client_metadata', 400, description);
-    }
-    const body = parseJson(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
-    replayBody(ctx, JSON.stringify(acceptRegistration(body, config)));
-    await engine(ctx);
-  }
 }
 
 const succeeded = () => 'success' as const;
@@ -140,12 +130,4 @@ async function dispatch(ctx: Context, route: Route): Promise<void> {
   // Endpoints do it themselves, where their line in the audit log is written.
   if (method === 'POST' && route.kind === 'page') refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
   await serve(ctx);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Refusal('invalid_client_metadata', 400, 'The body is not valid JSON.');
-  }
 }

@@ -54,7 +54,8 @@ export function createProvider(options: ProviderOptions): Provider {
       devInteractions: { enabled: false },
       registration: {
         enabled: config.registration.mode !== 'closed',
-        initialAccessToken: config.registration.token ?? false,
+        // Asked for before anything else of a request is looked at (registration-endpoint.ts).
+        initialAccessToken: false,
         issueRegistrationAccessToken: false,
       },
       revocation: { enabled: true },

@@ -65,14 +65,22 @@ const PARTS: readonly Part[] = [
   {
     files: /^http\//,
     ours: [BASE, /^(adapters|views)\//],
-    packages: ['koa', '@koa/router', 'prom-client', 'rate-limiter-flexible'],
+    packages: ['koa', '@koa/router', 'prom-client'],
   },
   // The store's interface and its helpers; no backend, no NeonPanel.
   { files: /^keys\//, ours: [BASE, /^adapters\/(store|secrets)\.ts$/], packages: ['jose'] },
   {
     files: /^adapters\//,
     ours: [BASE],
-    packages: ['ioredis', 'oidc-provider', 'undici', 'oauth4webapi', 'jose', 'zod'],
+    packages: [
+      'ioredis',
+      'oidc-provider',
+      'rate-limiter-flexible',
+      'undici',
+      'oauth4webapi',
+      'jose',
+      'zod',
+    ],
   },
   { files: /^views\//, ours: [], packages: ['eta'] },
   // Nothing of ours, so that it cannot share our mistakes.

@@ -8,7 +8,7 @@ import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { mintRefreshToken } from '../refresh-token.ts';
 import { checkResource, requiredParameter } from '../token-request.ts';
-import type { GrantHandlerOptions } from './options.ts';
+import { clientIsGone, type GrantHandlerOptions } from './options.ts';
 
 /**
  * grant_type=authorization_code (RFC 6749 §4.1.3, RFC 7636 §4.5).
@@ -59,7 +59,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
     const lifetime = refreshable ? refreshTokenTtlSeconds : accessTokenTtlSeconds;
     // Before the code is spent: once it is, nothing may fail any more.
-    await clients.keepFor(client.clientId, now() + lifetime * 1000);
+    if (!(await clients.keepFor(client.clientId, now() + lifetime * 1000))) throw clientIsGone();
     if (!(await grants.open(grantId, grant, stored.version, lifetime))) {
       throw refuse('lost the race for the code');
     }

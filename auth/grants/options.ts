@@ -1,3 +1,4 @@
+import { errors } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
 import type { Grants } from '../../adapters/grants.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
@@ -14,3 +15,6 @@ export interface GrantHandlerOptions {
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
+
+/** It was removed, or collected, while it was being served: no grant may outlive it. */
+export const clientIsGone = () => new errors.InvalidClientAuth({ detail: 'client is gone' });

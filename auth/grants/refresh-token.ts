@@ -6,7 +6,7 @@ import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { judge, mintRefreshToken, readRefreshToken } from '../refresh-token.ts';
 import { checkResource, narrowScope, requiredParameter } from '../token-request.ts';
-import type { GrantHandlerOptions } from './options.ts';
+import { clientIsGone, type GrantHandlerOptions } from './options.ts';
 
 /**
  * grant_type=refresh_token (RFC 6749 §6). Like the code: check, sign, commit, answer. What a presented generation
@@ -46,7 +46,8 @@ export function refreshToken(options: GrantHandlerOptions) {
       const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
       if (verdict === 'rotate') {
         const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt: now() };
-        await clients.keepFor(client.clientId, now() + refreshTokenTtlSeconds * 1000);
+        const endsAt = now() + refreshTokenTtlSeconds * 1000;
+        if (!(await clients.keepFor(client.clientId, endsAt))) throw clientIsGone();
         // Lost to a parallel request with the same token: look again, it is a repeat now.
         if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
       }

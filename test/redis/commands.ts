@@ -26,8 +26,8 @@ export function commandsIn(chunk: Buffer): string[][] {
 }
 
 const OUR_KEY = /^neonpanel-mcp:\{([^}]*)\}:(\S+)$/;
-/** Tags of records that no request of a flow asks for: the poll of the signing keys, the schema, the probe. */
-const OF_NO_REQUEST = new Set(['keys', 'store', 'ping']);
+/** Tags of what no request of a flow asks for: the signing keys, the schema, the probe, the count of waiting clients. */
+const OF_NO_REQUEST = new Set(['keys', 'store', 'ping', 'clients', '*']);
 
 /** @returns what a request wanted with it, e.g. `mget grant credential`; undefined for what runs in the background */
 export function purposeOf(command: readonly string[]): string | undefined {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
@@ -42,6 +43,8 @@ export interface HarnessOptions {
   readonly now?: () => number;
   /** Default: debug. */
   readonly logLevel?: string;
+  /** How many clients may wait for their first login, and how often is looked. */
+  readonly waitingClients?: Partial<WaitingLimits>;
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -59,10 +62,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       PUBLIC_URL: url,
       DATA_DIR: dataDir,
       NEONPANEL_URL: options.neonpanelUrl ?? sandbox.url,
+      // Everybody here has one address. Tests of the limits turn them on again.
+      RATE_LIMIT_FACTOR: '0',
       ...(redis && { REDIS_URL: redis.url }),
       ...options.env,
     };
-    return startApp(loadConfig(env), { log, ...clock });
+    const { waitingClients } = options;
+    return startApp(loadConfig(env), { log, ...clock, waitingClients });
   };
   const apps: RunningApp[] = [];
   for (const port of ports) apps.push(await start(port));

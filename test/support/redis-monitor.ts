@@ -6,13 +6,13 @@ import type { RedisServer } from './redis.ts';
 export interface RedisMonitor {
   /**
    * The commands sent while `action` ran, apart from what goes on whether anybody is served or not (the look at the
-   * signing keys, the watch over the connection). What scripts do inside is not counted.
+   * signing keys, the watch over the connection, the count of waiting clients). What scripts do inside is not counted.
    */
   during<T>(action: () => Promise<T>): Promise<{ result: T; commands: string[] }>;
   close(): void;
 }
 
-const BACKGROUND = /^"(ping|time|info|monitor)"|\{keys\}/i;
+const BACKGROUND = /^"(ping|time|info|monitor|scan)"|\{(keys|clients)\}/i;
 
 export async function monitorRedis(redis: Pick<RedisServer, 'port'>): Promise<RedisMonitor> {
   const socket = connect(redis.port, '127.0.0.1');
