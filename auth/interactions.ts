@@ -6,6 +6,7 @@ import { answerInteraction } from '../adapters/oidc-models.ts';
 import type { Entry, Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
+import { Refusal } from '../errors.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
 import { auditRequest } from '../http/context.ts';
 import { pageHeaders } from '../http/headers.ts';
@@ -50,7 +51,7 @@ export function createInteractions(options: InteractionOptions) {
     const interaction = await interactionOf(ctx, uid);
     const { params } = interaction;
     const client = await options.provider().Client.find(params.client_id as string);
-    if (!client) throw requestIsOver('the client is gone');
+    if (!client) throw new Refusal('invalid_client', 400, 'The client is not known any more.');
     const target = redirectTarget(params.redirect_uri as string);
     pageHeaders(ctx);
     ctx.type = 'html';

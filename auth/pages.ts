@@ -59,8 +59,12 @@ export function authorizationErrorRenderer(draw: ErrorPage) {
       return;
     }
     const description = sentence(out.error_description ?? 'The request is not valid');
-    // What failed on our side is not over: the same address may be asked again.
-    const isOver = ctx.path.startsWith(`${PATHS.authorize}/`) && ctx.status < 500;
+    // What failed on our side is not over: the same address may be asked again. And of a client that is gone meanwhile
+    // the person is told what to do about it.
+    const isOver =
+      ctx.path.startsWith(`${PATHS.authorize}/`) &&
+      ctx.status < 500 &&
+      out.error !== 'invalid_client';
     const refusal = isOver
       ? requestIsOver((error as { error_detail?: string }).error_detail ?? description)
       : new Refusal(out.error, ctx.status, description);
