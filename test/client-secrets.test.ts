@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { Redis } from 'ioredis';
+import { VERSION_LENGTH } from '../adapters/redis/commit-script.ts';
 import { assertionForm, assertionKey, basic, clientAssertion } from './client-auth.ts';
 import { isDeadEverywhere } from './dead-client.ts';
 import { type Received, send } from './raw-http.ts';
@@ -75,9 +76,11 @@ storeTest.redis(
     t.teardown(() => attacker.disconnect());
     const names = clients.map(({ client_id }) => `neonpanel-mcp:{${client_id}}:client`);
     const values = (await attacker.mget(names)) as string[];
-    const sealed = values.map((value) => /"secret":"([^"]+)"/.exec(value)![1]!);
-    for (const [i, name] of names.entries())
-      await attacker.set(name, values[i]!.replace(sealed[i]!, sealed[1 - i]!), 'KEEPTTL');
+    const records = values.map((value) => JSON.parse(value.slice(VERSION_LENGTH)));
+    for (const [i, name] of names.entries()) {
+      const forged = JSON.stringify({ ...records[i], secret: records[1 - i].secret });
+      await attacker.set(name, values[i]!.slice(0, VERSION_LENGTH) + forged, 'KEEPTTL');
+    }
     await sleep(900); // What was read before is believed for 800 ms.
     for (const client of clients) {
       for (const { client_secret } of clients) {

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { startHarness } from './support/harness.ts';
-import { callTool, connect, refresh } from './support/oauth.ts';
+import { callTool, connect, refresh, register } from './support/oauth.ts';
 import { monitorRedis } from './support/redis-monitor.ts';
 
 /**
@@ -42,6 +42,12 @@ test.serial(
     atMost(t, commands, MAX_FLOW);
   },
 );
+
+test.serial('[D13] a registration takes one command, limits and all', async (t) => {
+  const { result, commands } = await monitor.during(() => register(url));
+  t.is(result.status, 201);
+  atMost(t, commands, 1);
+});
 
 test.serial(
   '[D7] a tool call takes no command if the grant was seen a moment ago, else one',

@@ -558,18 +558,28 @@ test('[T12] names are kept without control, bidirectional and invisible characte
 
 // ------------------------------------------------- management, modes, persistence
 
-test('[D13] there is no registration management: a client can be neither read nor changed nor deleted', async (t) => {
+test('[D13] [T48] there is no registration management: a client can be neither read nor changed nor deleted', async (t) => {
   const { body: client } = await register(url, {
     token_endpoint_auth_method: 'client_secret_post',
   });
-  for (const method of ['GET', 'PUT', 'PATCH', 'DELETE', 'POST']) {
-    const answer = await send(url, `/oauth2/register/${client.client_id}`, {
-      method,
-      headers: { ...JSON_TYPE, authorization: basic(client) },
-      body: JSON.stringify({ ...client, redirect_uris: ['https://evil.example/cb'] }),
-    });
-    t.is(answer.status, 404, method);
-    t.is(answer.json.error, 'not_found', method);
+  t.false('registration_access_token' in client);
+  t.false('registration_client_uri' in client);
+  const { tokens } = await connect(harness, { client });
+  for (const authorization of [
+    basic(client),
+    `Bearer ${tokens.access_token}`,
+    `Bearer ${client.client_secret}`,
+    'Bearer registration-access-token',
+  ]) {
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE', 'POST']) {
+      const answer = await send(url, `/oauth2/register/${client.client_id}`, {
+        method,
+        headers: { ...JSON_TYPE, authorization },
+        body: JSON.stringify({ ...client, redirect_uris: ['https://evil.example/cb'] }),
+      });
+      t.is(answer.status, 404, method);
+      t.is(answer.json.error, 'not_found', method);
+    }
   }
   for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
     const answer = await send(url, `/oauth2/register?client_id=${client.client_id}`, { method });
@@ -586,7 +596,7 @@ test('[N7] with REGISTRATION=open no token is needed, and a stray one does no ha
     t.is((await post(body, { ...JSON_TYPE, authorization })).status, 201, authorization);
 });
 
-test('[N7] [N4] with REGISTRATION=token registration takes the initial access token and is advertised', async (t) => {
+test('[D13] [N7] [N4] with REGISTRATION=token registration takes the initial access token and is advertised', async (t) => {
   const base = byToken.url;
   const body = JSON.stringify({
     redirect_uris: [REDIRECT_URI],
@@ -597,26 +607,44 @@ test('[N7] [N4] with REGISTRATION=token registration takes the initial access to
   t.is(metadata.json.registration_endpoint, `${base}/oauth2/register`);
   for (const authorization of [
     undefined,
+    '',
+    'Bearer',
     'Bearer ',
     'Bearer wrong',
     `Bearer ${TOKEN}x`,
     `Bearer ${TOKEN.slice(0, -1)}`,
+    `Bearer ${TOKEN.toUpperCase()}`,
+    `Bearer ${TOKEN} ${TOKEN}`,
+    `Bearer ${'x'.repeat(8_000)}`,
     `Basic ${Buffer.from(`:${TOKEN}`).toString('base64')}`,
+    `DPoP ${TOKEN}`,
     TOKEN,
   ]) {
     const headers = { ...JSON_TYPE, ...(authorization !== undefined && { authorization }) };
     for (const path of ['/oauth2/register', `/oauth2/register?access_token=${TOKEN}`]) {
       const answer = await send(base, path, { method: 'POST', headers, body });
-      t.true([400, 401].includes(answer.status), `${authorization} ${answer.status}`);
-      t.true(['invalid_token', 'invalid_request'].includes(answer.json.error), answer.text);
+      t.is(answer.status, 401, authorization);
+      t.is(answer.json.error, 'invalid_token', authorization);
       t.is(answer.json.client_id, undefined);
+      t.is(answer.headers['access-control-allow-origin'], '*');
+      // RFC 6750 §3.1: an error code only if a token was presented.
+      const presented = /^Bearer \S+$/.test(authorization ?? '');
+      const challenge = answer.headers['www-authenticate']!;
+      t.true(challenge.startsWith(`Bearer realm="${base}"`), challenge);
+      t.is(challenge.includes('error="invalid_token"'), presented, `${authorization} ${challenge}`);
     }
   }
+  // Who may not register is told nothing about what a registration should be.
+  for (const odd of ['not JSON', '{}', JSON.stringify({ redirect_uris: ['javascript:alert(1)'] })])
+    t.is((await post(odd, JSON_TYPE, base)).status, 401);
+  t.is(byToken.logs.leaked([TOKEN]).length, 0);
   const wrong = await post(body, { ...JSON_TYPE, authorization: 'Bearer wrong' }, base);
   t.is(wrong.status, 401);
   t.is(wrong.json.error, 'invalid_token');
   t.regex(wrong.headers['www-authenticate']!, /^Bearer /);
 
+  const lower = await post(body, { ...JSON_TYPE, authorization: `bearer ${TOKEN}` }, base);
+  t.is(lower.status, 201);
   const right = await post(body, { ...JSON_TYPE, authorization: `Bearer ${TOKEN}` }, base);
   t.is(right.status, 201);
   const { tokens } = await connect(byToken, { client: right.json });
