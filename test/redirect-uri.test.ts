@@ -42,6 +42,27 @@ test('[T12] [F16] what could lead elsewhere, run something or be read in two way
   }
 });
 
+test('[T12] the reason names what is wrong, for a developer to see it at once', (t) => {
+  for (const [uri, reason] of [
+    [5, 'must be a string'],
+    ['x'.repeat(2_049), 'must not be longer than 2048 characters'],
+    ['https://a.example/ü', 'must be printable ASCII without spaces'],
+    ['https://a.example/a b', 'must be printable ASCII without spaces'],
+    ['https://a.example/cb\n', 'must be printable ASCII without spaces'],
+    ['https://*.a.example/cb', 'contains a character that is not allowed in a URI'],
+    ['https://a.example/%zz', 'contains a percent sign that encodes nothing'],
+    ['https://a.example/%0a', 'must not contain encoded control characters'],
+    ['a.example/cb', 'must be an absolute URI'],
+    ['https://a.example/#x', 'must not contain a fragment'],
+    ['https://u@a.example/', 'must not contain userinfo'],
+    ['https://A.example/', 'must be in canonical form'],
+    ['https://a.example/?code=x', 'must not contain response parameters'],
+    ['http://a.example/cb', 'with http must use a loopback host'],
+    ['javascript:alert(1)', 'must not use the scheme javascript'],
+  ] as const)
+    t.is(redirectUriProblem(uri, SCHEMES), reason);
+});
+
 for (const [group, uris] of Object.entries(GOOD_REDIRECT_URIS)) {
   test(`[T12] [F16] [A9] registers and is sent its answers there: ${group}`, async (t) => {
     for (const uri of uris) {
