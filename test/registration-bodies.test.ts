@@ -76,6 +76,7 @@ const text = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...goodRedirectUris.slice(0, 40)) },
   fc.constantFrom(...badRedirectUris.filter((uri) => typeof uri === 'string').slice(0, 250)),
   fc.string({ unit: 'binary', maxLength: 150 }),
+  fc.string({ minLength: 90, maxLength: 300 }),
 );
 const key = fc.oneof(
   fc.constant(publicJwk),
@@ -98,7 +99,7 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
 
 /** Members may occur twice, and any may be called __proto__: no object, but the text of one. */
 const members = fc.array(fc.tuple(name, value), { maxLength: 12 });
-const goodUris = fc.array(fc.constantFrom(...goodRedirectUris), { minLength: 1, maxLength: 10 });
+const goodUris = fc.array(fc.constantFrom(...goodRedirectUris), { minLength: 1, maxLength: 12 });
 const bodyText = fc
   .tuple(members, fc.option(goodUris, { freq: 4, nil: undefined }), fc.nat())
   .map(([all, uris, at]) => {
