@@ -25,6 +25,7 @@ const BEHIND_PROXY = { ...LIMITED, TRUSTED_PROXY_HOPS: '1' };
 const PER_ADDRESS = 60;
 const IN_ALL = 1_000;
 const FLOOD = process.env.LONG_TESTS ? 10_000 : 2_000;
+const CONNECTIONS = process.env.LONG_TESTS ? 5_000 : 500;
 const RUNS = process.env.LONG_TESTS ? 1_000_000 : 10_000;
 
 const BODY = JSON.stringify({ redirect_uris: [REDIRECT_URI], token_endpoint_auth_method: 'none' });
@@ -299,10 +300,10 @@ function memoryOf(pid: number): number {
   return Number(kilobytes) / 1_024;
 }
 
-/** Without waiting for one another, each on a connection of its own. @returns the statuses */
+/** Without waiting for one another. @returns the statuses */
 function flood(base: string, count: number, headers: (i: number) => Record<string, string>) {
   const { port } = new URL(base);
-  const agent = new Agent({ maxSockets: 5_000 });
+  const agent = new Agent({ maxSockets: CONNECTIONS });
   const one = (i: number): Promise<{ status: number; retryAfter: string | undefined }> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
