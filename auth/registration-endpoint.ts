@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context } from 'koa';
 import type { RateLimit } from '../adapters/rate-limits.ts';
+import { digest, isSame } from '../adapters/secrets.ts';
 import type { WaitingClients } from '../adapters/waiting-clients.ts';
 import type { Config } from '../config.ts';
 import { Refusal } from '../errors.ts';
@@ -53,18 +53,17 @@ function checkInitialAccessToken(ctx: Context, { publicUrl, registration }: Conf
   if (registration.mode !== 'token') return;
   const [, presented] = /^bearer +(\S+) *$/i.exec(ctx.get('Authorization')) ?? [];
   const expected = registration.token;
-  if (presented !== undefined && expected !== undefined && equal(presented, expected)) return;
+  if (
+    presented !== undefined &&
+    expected !== undefined &&
+    isSame(digest(presented), digest(expected))
+  )
+    return;
   const error = presented === undefined ? '' : ', error="invalid_token"';
   ctx.set('WWW-Authenticate', `Bearer realm="${publicUrl}"${error}`);
   throw new Refusal('invalid_token', 401, 'Registration here takes an initial access token.', {
     detail: presented === undefined ? 'no initial access token' : 'wrong initial access token',
   });
-}
-
-/** In a time that tells nothing of what is alike, nor of lengths. */
-function equal(a: string, b: string): boolean {
-  const [one, other] = [a, b].map((text) => createHash('sha256').update(text).digest());
-  return timingSafeEqual(one!, other!);
 }
 
 /** RFC 6585 §4. The code is the one that MCP clients know for it; one of RFC 7591 would blame their metadata. */
