@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import Koa from 'koa';
 import { createBoundedFetch } from './adapters/neonpanel/bounded-fetch.ts';
 import { createClients } from './adapters/clients.ts';
+import { createFetchLimits } from './adapters/fetch-limits.ts';
+import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrants } from './adapters/grants.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
@@ -19,6 +21,7 @@ import type { Store } from './adapters/store.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
+import { withClientDocuments } from './auth/cimd/clients.ts';
 import { REGISTRATION_LIMIT } from './auth/registration-endpoint.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
@@ -62,11 +65,17 @@ const VERSION = (
  *
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
+ * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
 export async function startApp(
   config: Config,
-  options: { log: Log; now?: () => number; waitingClients?: Partial<WaitingLimits> | undefined },
+  options: {
+    log: Log;
+    now?: () => number;
+    waitingClients?: Partial<WaitingLimits> | undefined;
+    resolve?: ResolveName;
+  },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
   const { publicUrl } = config;
@@ -75,7 +84,18 @@ export async function startApp(
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
-  const clients = createClients({ store, secrets, now });
+  const clients = withClientDocuments({
+    registered: createClients({ store, secrets, now }),
+    config,
+    fetch: createGuardedFetch({
+      timeoutMs: 2_500,
+      resolve: options.resolve,
+      exemptOrigin: config.cimdTestOrigin,
+    }),
+    limits: createFetchLimits({ factor: config.rateLimitFactor, now }),
+    log,
+    now,
+  });
   const vault = createVault({ store, secrets });
 
   const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;

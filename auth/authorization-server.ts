@@ -37,7 +37,10 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   const { config, provider, tokens } = options;
   const interactions = createInteractions(options);
   const registrationOpen = config.registration.mode !== 'closed';
-  const metadata = authorizationServerMetadata(config.publicUrl, { registrationOpen });
+  const metadata = authorizationServerMetadata(config.publicUrl, {
+    registrationOpen,
+    documentsAccepted: config.registration.mode === 'open',
+  });
   const engine = (ctx: Context) => runEngine(provider(), ctx);
   const register = createRegistrationEndpoint(options, engine);
 

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { AuditFacts } from '../audit.ts';
+import { Refusal } from '../errors.ts';
 import { auditRequest, requestLog } from '../http/context.ts';
 
 /**
@@ -27,6 +28,18 @@ export function logEvents(provider: Provider): void {
 }
 
 const ENDPOINT_ROUTES = new Set(['token', 'registration', 'revocation', 'introspection']);
+
+/** The engine renders a Refusal of ours, but knows nothing of its Retry-After. */
+export function adviseRetry(provider: Provider): void {
+  const advise = (ctx: KoaContextWithOIDC, error: unknown) => {
+    const seconds = error instanceof Refusal ? error.retryAfterSeconds : undefined;
+    if (seconds !== undefined) ctx.set('Retry-After', String(seconds));
+  };
+  provider.on('authorization.error', advise);
+  provider.on('grant.error', advise);
+  provider.on('introspection.error', advise);
+  provider.on('revocation.error', advise);
+}
 
 /** The engine answers its errors itself; the line about them is written when the request is over. */
 function remember(ctx: Context, error: unknown): void {

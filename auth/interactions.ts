@@ -13,6 +13,7 @@ import { pageHeaders } from '../http/headers.ts';
 import { WRITE } from '../resource.ts';
 import type { Views } from '../views/render.ts';
 import { type Approval, approvalOf } from './approval.ts';
+import { isUrlShaped } from './cimd/document-url.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
 import { checkConsentSubmission, consentCode } from './csrf.ts';
 import { refusal } from './events.ts';
@@ -59,6 +60,7 @@ export function createInteractions(options: InteractionOptions) {
       target: target.name,
       targetKind: target.kind,
       clientName: client.clientName,
+      clientHost: isUrlShaped(client.clientId) ? new URL(client.clientId).host : undefined,
       offersWrite: String(params.scope).split(' ').includes(WRITE),
       neonpanelHost: new URL(config.neonpanel.url).host,
       action: `${PATHS.interaction}/${uid}`,

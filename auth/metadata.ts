@@ -10,13 +10,14 @@ import { ASSERTION_ALGORITHMS, AUTH_METHODS, GRANT_TYPES } from './supported.ts'
  */
 export function authorizationServerMetadata(
   publicUrl: string,
-  options: { registrationOpen: boolean },
+  options: { registrationOpen: boolean; documentsAccepted: boolean },
 ) {
   return {
     issuer: publicUrl,
     authorization_endpoint: publicUrl + PATHS.authorize,
     token_endpoint: publicUrl + PATHS.token,
     ...(options.registrationOpen && { registration_endpoint: publicUrl + PATHS.register }),
+    ...(options.documentsAccepted && { client_id_metadata_document_supported: true }),
     revocation_endpoint: publicUrl + PATHS.revoke,
     introspection_endpoint: publicUrl + PATHS.introspect,
     jwks_uri: publicUrl + PATHS.jwks,

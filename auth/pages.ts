@@ -58,6 +58,7 @@ export function authorizationErrorRenderer(draw: ErrorPage) {
       ctx.body = { error: out.error, error_description: out.error_description };
       return;
     }
+    if (error instanceof PageRefusal) return draw(ctx, error);
     const description = sentence(out.error_description ?? 'The request is not valid');
     // What failed on our side is not over: the same address may be asked again. And of a client that is gone meanwhile
     // the person is told what to do about it.

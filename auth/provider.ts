@@ -11,7 +11,7 @@ import type { KeySet } from '../keys/keystore.ts';
 import { audienceOf, OIDC_SCOPES } from '../resource.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import type { GrantHandlerOptions } from './grants/options.ts';
-import { logEvents } from './events.ts';
+import { adviseRetry, logEvents } from './events.ts';
 import { refreshToken } from './grants/refresh-token.ts';
 import { resourceServer } from './issue.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
@@ -106,6 +106,8 @@ export function createProvider(options: ProviderOptions): Provider {
       Session: INTERACTION_TTL_SECONDS,
     },
     renderError,
+    // sector_identifier_uri and jwks_uri are never given to it, and if one were, it would stay where it is.
+    fetch: () => Promise.reject(new TypeError('the engine fetches nothing itself')),
   } satisfies Configuration);
 
   // A code names its grant, so that it is found, claimed and answered for under one key.
@@ -128,6 +130,7 @@ export function createProvider(options: ProviderOptions): Provider {
     ['resource'],
   );
   logEvents(provider);
+  adviseRetry(provider);
   return provider;
 }
 

@@ -138,6 +138,7 @@ test('[N12] the metadata says exactly this and nothing else', (t) => {
     'authorization_response_iss_parameter_supported',
     'claims_parameter_supported',
     'claims_supported',
+    'client_id_metadata_document_supported',
     'code_challenge_methods_supported',
     'grant_types_supported',
     'id_token_signing_alg_values_supported',

@@ -15,6 +15,8 @@ export interface ConsentPage {
   readonly targetKind: 'web' | 'loopback' | 'app';
   /** What the client calls itself; anyone can choose it. */
   readonly clientName: string | undefined;
+  /** Where the client describes itself, if it does (a client metadata document). */
+  readonly clientHost: string | undefined;
   readonly offersWrite: boolean;
   readonly neonpanelHost: string;
   readonly action: string;

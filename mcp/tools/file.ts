@@ -1,4 +1,4 @@
-import { isPublicHost } from './public-host.ts';
+import { isPublicHost } from '../../adapters/public-host.ts';
 
 const MAX_LINK_LENGTH = 2048;
 const MAX_NAME_LENGTH = 255;

@@ -45,6 +45,8 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   /** How many clients may wait for their first login, and how often is looked. */
   readonly waitingClients?: Partial<WaitingLimits>;
+  /** What names of hosts that strangers name stand for. */
+  readonly resolve?: (hostname: string) => Promise<string[]>;
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -68,7 +70,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       ...options.env,
     };
     const { waitingClients } = options;
-    return startApp(loadConfig(env), { log, ...clock, waitingClients });
+    const resolve = options.resolve && { resolve: options.resolve };
+    return startApp(loadConfig(env), { log, ...clock, waitingClients, ...resolve });
   };
   const apps: RunningApp[] = [];
   for (const port of ports) apps.push(await start(port));

@@ -10,19 +10,26 @@ const SPECIAL_IPV4 = [
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
   ['192.0.2.0', 24],
+  ['192.31.196.0', 24],
+  ['192.52.193.0', 24],
   ['192.88.99.0', 24],
   ['192.168.0.0', 16],
+  ['192.175.48.0', 24],
   ['198.18.0.0', 15],
   ['198.51.100.0', 24],
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const;
 
-/** IPv6 blocks inside 2000::/3 that embed another address or are for documentation. The rest of 2000::/3 is public. */
+/**
+ * IPv6 blocks inside 2000::/3 that embed another address (Teredo, 6to4) or are for documentation and the like. The rest
+ * of 2000::/3 is public; everything outside it (mapped and NAT64 addresses, link-local, unique local, multicast) is not.
+ */
 const SPECIAL_IPV6 = [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
+  ['2620:4f:8000::', 48],
   ['3fff::', 20],
 ] as const;
 
@@ -42,10 +49,18 @@ globalUnicast.addSubnet('2000::', 3, 'ipv6');
  */
 export function isPublicHost(hostname: string): boolean {
   const host = hostname.replace(/\.$/, '');
-  if (host.startsWith('[')) {
-    const address = host.slice(1, -1);
-    return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
-  }
-  if (isIP(host) === 4) return !special.check(host, 'ipv4');
+  if (host.startsWith('[')) return isPublicAddress(host.slice(1, -1));
+  if (isIP(host) !== 0) return isPublicAddress(host);
   return host.includes('.') && !LOCAL_NAME.test(host);
+}
+
+/**
+ * Whether an address is one of the public internet, so that a connection to it can't end in a network of ours.
+ *
+ * @param address as a resolver or a socket spells it: dotted decimal or IPv6, without brackets. A zone makes it local
+ */
+export function isPublicAddress(address: string): boolean {
+  if (isIP(address) === 4) return !special.check(address, 'ipv4');
+  if (isIP(address) !== 6 || address.includes('%')) return false;
+  return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
 }

@@ -1,0 +1,43 @@
+import { isIP } from 'node:net';
+import { isPublicHost } from '../../adapters/public-host.ts';
+
+const MAX_LENGTH = 1_024;
+
+/** Client ids that are meant as addresses, good ones or not. Ours never have a colon. */
+export const isUrlShaped = (clientId: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(clientId);
+
+/**
+ * Which addresses a client's metadata document (draft-ietf-oauth-client-id-metadata-document §3) and its key set may
+ * have. Only the canonical spelling: an id is compared as text, so what is fetched must be what it says. What the draft
+ * leaves to us:
+ *
+ * - a port: no. No client is known to use one, and with ports we would be a scanner of other people's machines
+ * - an address in place of a name: no. The page shows people the name
+ * - `/` alone as the path, and a query: yes, though neither is recommended
+ *
+ * What the name resolves to is checked where the connection is made (adapters/guarded-fetch.ts).
+ *
+ * @param testOrigin CIMD_TEST_ORIGIN, whose host and port are not looked at
+ * @returns undefined if it is acceptable, else what is wrong with it in a few words
+ */
+export function documentUrlProblem(raw: unknown, testOrigin?: string): string | undefined {
+  if (typeof raw !== 'string') return 'must be a string';
+  if (raw.length > MAX_LENGTH) return `must not be longer than ${MAX_LENGTH} characters`;
+  if (!/^[\x21-\x7e]+$/.test(raw)) return 'must be printable ASCII without spaces';
+  if (/[\\<>"`{}|^]/.test(raw)) return 'contains a character that is not allowed in a URI';
+  const url = URL.parse(raw);
+  if (!url) return 'must be an absolute URI';
+  const isExempt = testOrigin !== undefined && url.origin === testOrigin;
+  if (url.protocol !== 'https:' && !isExempt) return 'must be https';
+  if (raw.includes('#')) return 'must not contain a fragment';
+  if (url.username || url.password || /^[^/]*\/\/[^/?]*@/.test(raw)) {
+    return 'must not contain userinfo';
+  }
+  if (url.href !== raw) return 'must be in canonical form';
+  if (isExempt) return undefined;
+  if (url.port !== '') return 'must not name a port';
+  const { hostname } = url;
+  if (isIP(hostname) !== 0 || hostname.startsWith('[')) return 'must have a host name';
+  if (hostname.endsWith('.') || !isPublicHost(hostname)) return 'must have a public host name';
+  return undefined;
+}
