@@ -4,7 +4,7 @@ import { isPublicHost } from '../../adapters/public-host.ts';
 const MAX_LENGTH = 1_024;
 
 /** Client ids that are meant as addresses, good ones or not. Ours never have a colon. */
-export const isUrlShaped = (clientId: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(clientId);
+export const isUrlShaped = (clientId: string): boolean => clientId.includes(':');
 
 /**
  * Which addresses a client's metadata document (draft-ietf-oauth-client-id-metadata-document §3) and its key set may
