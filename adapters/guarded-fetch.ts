@@ -44,15 +44,17 @@ const MAX_HEADER_BYTES = 8 * 1024;
 /**
  * @param options.timeoutMs from the look-up of the name to the last byte
  * @param options.resolve default: by DNS
+ * @param options.isAllowed which addresses are connected to; only tests have others than the public ones
  * @param options.exemptOrigin one origin that may be anywhere, and http: a developer's own machine, in tests
  * @returns a GET; it throws Unfetchable
  */
 export function createGuardedFetch(options: {
   timeoutMs: number;
   resolve?: ResolveName | undefined;
+  isAllowed?: (address: string) => boolean;
   exemptOrigin?: string | undefined;
 }): GuardedFetch {
-  const { timeoutMs, resolve = resolveByDns, exemptOrigin } = options;
+  const { timeoutMs, resolve = resolveByDns, isAllowed = isPublicAddress, exemptOrigin } = options;
 
   return async function guardedFetch(address, { maxBytes }) {
     const url = new URL(address);
@@ -60,8 +62,11 @@ export function createGuardedFetch(options: {
     if (url.protocol !== 'https:' && !isExempt) throw new Unfetchable('not an https address');
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const addresses = isExempt ? undefined : await publicAddresses(url, resolve, signal);
-      return await get(url, { addresses, signal, maxBytes });
+      if (isExempt) return await get(url, { signal, maxBytes });
+      const all = await unlessAborted(addressesOf(url, resolve), signal);
+      const addresses = all.filter(isAllowed).slice(0, MAX_ADDRESSES);
+      if (addresses.length === 0) throw new Unfetchable(`no public address among ${all.join(' ')}`);
+      return await get(url, { pinned: { addresses, isAllowed }, signal, maxBytes });
     } catch (error) {
       if (error instanceof Unfetchable) throw error;
       if (signal.aborted) throw new Unfetchable(`no complete answer within ${timeoutMs} ms`);
@@ -72,29 +77,25 @@ export function createGuardedFetch(options: {
 }
 
 /**
- * What a host name stands for, without the addresses we don't connect to. They are left out rather than taken as a
- * reason to refuse: behind DNS64 every name has one beside the real ones.
+ * What a host name stands for. Addresses we don't connect to are left out rather than taken as a reason to refuse: behind
+ * DNS64 every name has one beside the real ones.
  */
-async function publicAddresses(
-  url: URL,
-  resolve: ResolveName,
-  signal: AbortSignal,
-): Promise<string[]> {
+async function addressesOf(url: URL, resolve: ResolveName): Promise<readonly string[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const all = isIP(host) ? [host] : await unlessAborted(resolve(host), signal);
-  const addresses = all.filter(isPublicAddress).slice(0, MAX_ADDRESSES);
-  if (addresses.length === 0) throw new Unfetchable(`no public address among ${all.join(' ')}`);
-  return addresses;
+  return isIP(host) ? [host] : resolve(host);
 }
 
 interface Sending {
   /** Where to connect; undefined: wherever the host name leads. */
-  readonly addresses: readonly string[] | undefined;
+  readonly pinned?: {
+    readonly addresses: readonly string[];
+    readonly isAllowed: (address: string) => boolean;
+  };
   readonly signal: AbortSignal;
   readonly maxBytes: number;
 }
 
-function get(url: URL, { addresses, signal, maxBytes }: Sending): Promise<Fetched> {
+function get(url: URL, { pinned, signal, maxBytes }: Sending): Promise<Fetched> {
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const request = send(url, {
@@ -106,10 +107,10 @@ function get(url: URL, { addresses, signal, maxBytes }: Sending): Promise<Fetche
         'accept-encoding': 'identity',
         'user-agent': 'neonpanel-mcp',
       },
-      ...(addresses && { lookup: answering(addresses) }),
+      ...(pinned && { lookup: answering(pinned.addresses) }),
     });
     request.once('error', reject);
-    if (addresses) request.once('socket', (socket) => refuseSpecialPeer(socket));
+    if (pinned) request.once('socket', (socket) => refuseOtherPeer(socket, pinned.isAllowed));
     request.once('response', (response) => {
       read(response, maxBytes)
         .then(resolve, reject)
@@ -128,12 +129,12 @@ const answering =
     else callback(null, all[0]!.address, all[0]!.family);
   };
 
-/** Who was really reached, whatever came before: nothing is sent to an address that was not meant. */
-function refuseSpecialPeer(socket: Socket): void {
+/** Who was really reached, whatever came before: an address that was not meant gets no request. */
+function refuseOtherPeer(socket: Socket, isAllowed: (address: string) => boolean): void {
   socket.once('connect', () => {
-    const peer = socket.remoteAddress;
-    if (peer !== undefined && isPublicAddress(peer)) return;
-    socket.destroy(new Unfetchable(`connected to ${peer}, which is not a public address`));
+    const peer = socket.remoteAddress ?? 'nobody';
+    if (!isAllowed(peer))
+      socket.destroy(new Unfetchable(`connected to ${peer}, which is not public`));
   });
 }
 

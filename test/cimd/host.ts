@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { createCertificate } from '../support/certificate.ts';
 
@@ -10,6 +10,8 @@ export interface DocumentHost {
   /** Paths that were asked for, in order. */
   readonly asked: string[];
   readonly connections: () => number;
+  /** The addresses that were connected to, in order. */
+  readonly reached: string[];
   /** @param answer a JSON value, or what writes the answer; undefined: 404. @returns the address */
   serve(path: string, answer: unknown, headers?: Record<string, string>): string;
   /** From now on everything is answered this way; undefined: as served. */
@@ -17,7 +19,7 @@ export interface DocumentHost {
   close(): Promise<void>;
 }
 
-const trusted = createCertificate(['localhost']);
+const trusted = createCertificate(['localhost', 'public.example']);
 // For this process: what the server trusts is Node's list.
 setDefaultCACertificates([...getCACertificates('default'), trusted.cert]);
 
@@ -25,7 +27,7 @@ setDefaultCACertificates([...getCACertificates('default'), trusted.cert]);
 export async function startDocumentHost(options: ServerOptions = {}): Promise<DocumentHost> {
   const answers = new Map<string, RequestListener>();
   const asked: string[] = [];
-  let connections = 0;
+  const reached: string[] = [];
   let always: RequestListener | undefined;
   const server = createServer({ ...trusted, ...options }, (request, response) => {
     const path = request.url!;
@@ -34,14 +36,17 @@ export async function startDocumentHost(options: ServerOptions = {}): Promise<Do
     if (answer) return answer(request, response);
     response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not_found"}');
   });
-  server.on('connection', () => connections++);
+  server.on('connection', (socket) =>
+    reached.push((socket as Socket).localAddress!.replace('::ffff:', '')),
+  );
   server.on('tlsClientError', () => {});
   await new Promise<void>((resolve) => server.listen(0, resolve));
   const origin = `https://localhost:${(server.address() as AddressInfo).port}`;
   return {
     origin,
     asked,
-    connections: () => connections,
+    reached,
+    connections: () => reached.length,
     serve(path, answer, headers = {}) {
       if (answer === undefined) answers.delete(path);
       else
