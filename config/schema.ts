@@ -177,7 +177,7 @@ export const environment = z.object({
     }),
   REGISTRATION: oneOf(
     ['open', 'token', 'closed'],
-    'Who may register clients: anyone, holders of REGISTRATION_TOKEN, nobody.',
+    'Who may register clients: anyone (also by a client metadata document), holders of REGISTRATION_TOKEN, nobody.',
   ),
   REGISTRATION_TOKEN: text((v) => /^[\w.~+/-]{16,256}=*$/.test(v))
     .optional()
@@ -190,7 +190,7 @@ export const environment = z.object({
     .transform(toOrigin)
     .optional()
     .meta({
-      about: 'One loopback origin that client metadata may be fetched from, for tests.',
+      about: 'One loopback origin that client metadata documents may be fetched from, for tests.',
       expected: 'an origin on localhost or a loopback address',
       example: 'http://localhost:4000',
     }),

@@ -62,9 +62,9 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
     find: async (clientId) =>
       isUrlShaped(clientId) ? documented(clientId) : registered.find(clientId),
     put: (clientId, metadata) => registered.put(clientId, metadata),
-    keepFor: async (clientId, grantEndsAt) => {
-      if (!isUrlShaped(clientId)) await registered.keepFor(clientId, grantEndsAt);
-    },
+    // A document is kept by its owner.
+    keepFor: async (clientId, grantEndsAt) =>
+      isUrlShaped(clientId) || registered.keepFor(clientId, grantEndsAt),
     remove: async (clientId) => {
       if (!isUrlShaped(clientId)) await registered.remove(clientId);
     },

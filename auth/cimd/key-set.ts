@@ -12,8 +12,9 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   EC: ['crv', 'x', 'y'],
   OKP: ['crv', 'x'],
 };
+/** Those of ASSERTION_ALGORITHMS. */
 const CURVES: Readonly<Record<string, readonly string[]>> = {
-  EC: ['P-256', 'P-384', 'P-521'],
+  EC: ['P-256'],
   OKP: ['Ed25519'],
 };
 const OPTIONAL = ['kid', 'alg', 'use'];
