@@ -106,9 +106,9 @@ export function createDocumentCache<T>(options: DocumentCacheOptions<T>): Docume
   function fetchOnce(url: string, asker: string | undefined): Promise<Kept<T>> {
     const shared = underWay.get(url);
     if (shared) return shared;
-    limits.start(new URL(url).host, asker);
+    const end = limits.start(new URL(url).host, asker);
     const own = load(url).finally(() => {
-      limits.end();
+      end();
       underWay.delete(url);
     });
     underWay.set(url, own);

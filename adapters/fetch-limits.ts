@@ -9,11 +9,10 @@ export interface FetchLimits {
   /**
    * Counts one fetch.
    * @param asker who made us fetch, where that is one person's browser
+   * @returns to be called when the fetch has ended
    * @throws Unfetchable if it is one too many
    */
-  start(host: string, asker: string | undefined): void;
-  /** The fetch has ended. */
-  end(): void;
+  start(host: string, asker: string | undefined): () => void;
   /** The host has served what it was asked for. */
   trust(host: string): void;
 }
@@ -24,8 +23,9 @@ const PER_HOST = 120;
 const PER_ASKER = 30;
 const TO_NEW_HOSTS = 300;
 const TO_KNOWN_HOSTS = 1_200;
-/** Fetches at the same time. */
-const MAX_UNDER_WAY = 20;
+/** Fetches at the same time. Of the new hosts all may be slow on purpose. */
+const NEW_AT_ONCE = 20;
+const KNOWN_AT_ONCE = 50;
 const MAX_REMEMBERED = 2_000;
 
 /**
@@ -38,25 +38,25 @@ export function createFetchLimits(options: { factor: number; now: () => number }
   const { factor, now } = options;
   const counts = createBoundedMap<{ window: number; count: number }>(MAX_REMEMBERED);
   const knownHosts = createBoundedMap<true>(MAX_REMEMBERED);
-  let underWay = 0;
+  const underWay = { new: 0, known: 0 };
 
   return {
     start(host, asker) {
-      if (underWay >= MAX_UNDER_WAY) throw new Unfetchable('too many fetches at once', 1);
-      const known = knownHosts.get(host) === true;
-      const limits: [string, number][] = [
-        ...(asker === undefined ? [] : [[`asker ${asker}`, PER_ASKER] as [string, number]]),
-        [`host ${host}`, PER_HOST],
-        [known ? 'known hosts' : 'new hosts', known ? TO_KNOWN_HOSTS : TO_NEW_HOSTS],
-      ];
+      const kind = knownHosts.get(host) ? 'known' : 'new';
+      const [atOnce, perMinute] =
+        kind === 'known' ? [KNOWN_AT_ONCE, TO_KNOWN_HOSTS] : [NEW_AT_ONCE, TO_NEW_HOSTS];
+      if (underWay[kind] >= atOnce) throw new Unfetchable('too many fetches at once', 1);
       if (factor > 0) {
+        const limits: [name: string, max: number][] = [
+          [`host ${host}`, PER_HOST],
+          [`${kind} hosts`, perMinute],
+        ];
+        if (asker !== undefined) limits.push([`asker ${asker}`, PER_ASKER]);
         for (const [name, max] of limits) refuseAbove(name, max * factor);
         for (const [name] of limits) counts.set(name, { window: window(), count: used(name) + 1 });
       }
-      underWay += 1;
-    },
-    end() {
-      underWay -= 1;
+      underWay[kind] += 1;
+      return () => void (underWay[kind] -= 1);
     },
     trust: (host) => knownHosts.set(host, true),
   };

@@ -277,20 +277,26 @@ test('[T19] RATE_LIMIT_FACTOR multiplies the limits, and 0 turns them off', asyn
   }
 });
 
-test('[T19] no more than 20 fetches are under way at once', async (t) => {
+test('[T19] no more than 20 fetches to new hosts and 50 to known ones are under way at once', async (t) => {
   const world = createWorld();
+  for (let i = 0; i < 60; i++) await world.value(`https://known-${i}.example/`);
   let finish = (_: Fetched): void => {};
   const finished = new Promise<Fetched>((resolve) => (finish = resolve));
   world.answers(() => finished);
-  const waiting = Array.from({ length: 20 }, (_, i) => world.value(`https://${i}.example/`));
-  const error = await t.throwsAsync(world.value('https://20.example/'), {
+  const open = (count: number, name: string) =>
+    Array.from({ length: count }, (_, i) => world.value(`https://${name}-${i}.example/slow`));
+  const slow = open(20, 'new');
+  const error = await t.throwsAsync(world.value('https://new-20.example/'), {
     instanceOf: Unfetchable,
   });
   t.is(error.message, 'too many fetches at once');
-  const shared = world.value('https://3.example/');
+  t.is(error.retryAfterSeconds, 1);
+  slow.push(...open(50, 'known'));
+  await t.throwsAsync(world.value('https://known-51.example/slow'), { instanceOf: Unfetchable });
+  slow.push(world.value('https://new-3.example/slow'));
   finish(ok(1));
-  t.deepEqual(new Set(await Promise.all([...waiting, shared])), new Set([1]));
-  t.is(await world.value('https://20.example/'), 1);
+  t.deepEqual(new Set(await Promise.all(slow)), new Set([1]));
+  t.is(await world.value('https://new-20.example/'), 1);
 });
 
 test('[A5] every fetch is told of, with the distinct cause of a failure', async (t) => {

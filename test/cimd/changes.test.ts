@@ -1,8 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
+import { startApp } from '../../app.ts';
+import { loadConfig } from '../../config.ts';
+import { createLog } from '../../log.ts';
 import { assertionForm, assertionKey, clientAssertion } from '../client-auth.ts';
 import { stopTime } from '../journeys/time.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, callMcp, signIn } from '../support/oauth.ts';
+import { freePort } from '../support/ports.ts';
 import {
   codeForm,
   connectDocumented,
@@ -335,10 +339,6 @@ test.serial('[D13] an app that is connected stays so when registration is closed
   const { host, harness } = await startWorld(t);
   const app = await publish(host, CLAUDE, harness.url);
   const tokens = await connectDocumented(harness, app);
-  const { startApp } = await import('../../app.ts');
-  const { loadConfig } = await import('../../config.ts');
-  const { createLog } = await import('../../log.ts');
-  const { freePort } = await import('../support/ports.ts');
   const port = await freePort();
   const closed = await startApp(
     loadConfig({

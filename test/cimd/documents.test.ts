@@ -1,5 +1,6 @@
 import test from 'ava';
 import { exportJWK, generateKeyPair } from 'jose';
+import { createClock } from '../support/clock.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, postForm } from '../support/oauth.ts';
 import { documented } from './client.ts';
@@ -8,7 +9,10 @@ import { startDocumentHost } from './host.ts';
 /** What a document may say. */
 const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
 const host = await startDocumentHost();
+// It stands still, so that what was looked at once is not looked at again, however slow this machine is.
+const clock = createClock();
 const harness = await startHarness({
+  now: clock.now,
   env: { CIMD_TEST_ORIGIN: host.origin, RATE_LIMIT_FACTOR: '0' },
 });
 test.after.always(() => Promise.all([harness.close(), host.close()]));
@@ -171,32 +175,38 @@ const BAD: readonly [what: string, say: (url: string) => unknown, problem: RegEx
 ];
 
 for (const [what, say, problem] of BAD) {
-  test(`[T12] [T19] [A5] a document with ${what} is refused, and says why on the page and in the log`, async (t) => {
-    const clientId = put(say);
-    const page = await authorize(clientId);
-    const text = await page.text();
-    t.is(page.status, 400, text);
-    t.is(page.headers.get('location'), null);
-    t.regex(page.headers.get('content-type')!, /^text\/html/);
-    t.regex(text, /This app’s description is not valid/);
-    t.regex(text, problem);
-    t.regex(text, /Tell the maker of the app/);
-    const data = await authorize(clientId, 'application/json');
-    t.is(data.status, 400);
-    t.is(((await data.json()) as any).error, 'invalid_client');
-    const form = { grant_type: 'refresh_token', refresh_token: 'x', client_id: clientId };
-    for (const endpoint of ['token', 'revoke', 'introspect']) {
-      const answer = await postForm(`${harness.url}/oauth2/${endpoint}`, { ...form, token: 'x' });
-      t.is(answer.status, 401, endpoint);
-      t.is(answer.body.error, 'invalid_client', endpoint);
-    }
-    const path = new URL(clientId).pathname;
-    t.is(host.asked.filter((asked) => asked === path).length, 1, 'one fetch for all of it');
-    t.regex(String(harness.logs.only({ event: 'client_metadata', url: clientId }).cause), problem);
-  });
+  test.serial(
+    `[T12] [T19] [A5] a document with ${what} is refused, and says why on the page and in the log`,
+    async (t) => {
+      const clientId = put(say);
+      const page = await authorize(clientId);
+      const text = await page.text();
+      t.is(page.status, 400, text);
+      t.is(page.headers.get('location'), null);
+      t.regex(page.headers.get('content-type')!, /^text\/html/);
+      t.regex(text, /This app’s description is not valid/);
+      t.regex(text, problem);
+      t.regex(text, /Tell the maker of the app/);
+      const data = await authorize(clientId, 'application/json');
+      t.is(data.status, 400);
+      t.is(((await data.json()) as any).error, 'invalid_client');
+      const form = { grant_type: 'refresh_token', refresh_token: 'x', client_id: clientId };
+      for (const endpoint of ['token', 'revoke', 'introspect']) {
+        const answer = await postForm(`${harness.url}/oauth2/${endpoint}`, { ...form, token: 'x' });
+        t.is(answer.status, 401, endpoint);
+        t.is(answer.body.error, 'invalid_client', endpoint);
+      }
+      const path = new URL(clientId).pathname;
+      t.is(host.asked.filter((asked) => asked === path).length, 1, 'one fetch for all of it');
+      t.regex(
+        String(harness.logs.only({ event: 'client_metadata', url: clientId }).cause),
+        problem,
+      );
+    },
+  );
 }
 
-test('[A5] [F14] what a document says beside that is left out, not refused', async (t) => {
+test.serial('[A5] [F14] what a document says beside that is left out, not refused', async (t) => {
   const kind = { kty: 'RSA', n: PUBLIC.n!, e: PUBLIC.e! };
   const more: Record<string, unknown>[] = [
     { token_endpoint_auth_method: '' },
@@ -234,18 +244,21 @@ test('[A5] [F14] what a document says beside that is left out, not refused', asy
   t.is(({} as any).client_secret, undefined);
 });
 
-test('[T12] [A9] [F36] a redirect URI that the document does not list leads to a page, and never away', async (t) => {
-  const clientId = put(with_({}));
-  for (const redirectUri of ['https://evil.example/cb', `${CALLBACK}/`, 'https://good.example']) {
-    const { client } = documented(clientId, [redirectUri], harness.url);
-    const { url } = authorizationRequest(harness.url, client);
-    const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html' } });
-    t.is(page.status, 400);
-    t.is(page.headers.get('location'), null);
-  }
-});
+test.serial(
+  '[T12] [A9] [F36] a redirect URI that the document does not list leads to a page, and never away',
+  async (t) => {
+    const clientId = put(with_({}));
+    for (const redirectUri of ['https://evil.example/cb', `${CALLBACK}/`, 'https://good.example']) {
+      const { client } = documented(clientId, [redirectUri], harness.url);
+      const { url } = authorizationRequest(harness.url, client);
+      const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html' } });
+      t.is(page.status, 400);
+      t.is(page.headers.get('location'), null);
+    }
+  },
+);
 
-test('[T12] [T24] a document’s name is shown as text, and cut', async (t) => {
+test.serial('[T12] [T24] a document’s name is shown as text, and cut', async (t) => {
   const name = `<b>"${'x'.repeat(200)}`;
   const clientId = put(with_({ client_name: name }));
   const redirect = await authorize(clientId);
@@ -263,26 +276,57 @@ test('[T12] [T24] a document’s name is shown as text, and cut', async (t) => {
   t.false(text.includes('x'.repeat(101)));
 });
 
-test('[D13] where registration is not open, documents are not advertised, and nobody new comes in by them', async (t) => {
-  for (const REGISTRATION of ['closed', 'token']) {
-    const closed = await startHarness({
-      env: {
-        CIMD_TEST_ORIGIN: host.origin,
-        REGISTRATION,
-        ...(REGISTRATION === 'token' && { REGISTRATION_TOKEN: 'registration-token-0123456789' }),
-      },
+test.serial(
+  '[D13] where registration is not open, documents are not advertised, and nobody new comes in by them',
+  async (t) => {
+    for (const REGISTRATION of ['closed', 'token']) {
+      const closed = await startHarness({
+        env: {
+          CIMD_TEST_ORIGIN: host.origin,
+          REGISTRATION,
+          ...(REGISTRATION === 'token' && { REGISTRATION_TOKEN: 'registration-token-0123456789' }),
+        },
+      });
+      t.teardown(() => closed.close());
+      const metadata = await fetch(`${closed.url}/.well-known/oauth-authorization-server`);
+      t.false('client_id_metadata_document_supported' in ((await metadata.json()) as object));
+      const clientId = put(with_({}));
+      const { client } = documented(clientId, [CALLBACK], closed.url);
+      const page = await fetch(authorizationRequest(closed.url, client).url, {
+        redirect: 'manual',
+        headers: { accept: 'text/html' },
+      });
+      t.is(page.status, 400);
+      t.regex(await page.text(), /not allowed here/);
+      t.false(host.asked.includes(new URL(clientId).pathname));
+    }
+  },
+);
+
+test.serial(
+  '[T19] [T27] one browser can make us fetch 30 times a minute, whatever it says about where it is',
+  async (t) => {
+    const time = createClock();
+    const limited = await startHarness({
+      now: time.now,
+      env: { CIMD_TEST_ORIGIN: host.origin, TRUSTED_PROXY_HOPS: '1' },
     });
-    t.teardown(() => closed.close());
-    const metadata = await fetch(`${closed.url}/.well-known/oauth-authorization-server`);
-    t.false('client_id_metadata_document_supported' in ((await metadata.json()) as object));
-    const clientId = put(with_({}));
-    const { client } = documented(clientId, [CALLBACK], closed.url);
-    const page = await fetch(authorizationRequest(closed.url, client).url, {
-      redirect: 'manual',
-      headers: { accept: 'text/html' },
-    });
-    t.is(page.status, 400);
-    t.regex(await page.text(), /not allowed here/);
-    t.false(host.asked.includes(new URL(clientId).pathname));
-  }
-});
+    t.teardown(() => limited.close());
+    const known = put(with_({}));
+    const statusOf = async (clientId: string, from: string) => {
+      const { client } = documented(clientId, [CALLBACK], limited.url);
+      const headers = { 'x-forwarded-for': from };
+      const { url } = authorizationRequest(limited.url, client);
+      return (await fetch(url, { redirect: 'manual', headers })).status;
+    };
+    t.is(await statusOf(known, '198.51.100.1'), 303);
+    for (let i = 1; i < 30; i++) {
+      t.is(await statusOf(`${host.origin}/${i}/nothing`, `10.0.0.${i}, 198.51.100.1`), 400, `${i}`);
+    }
+    t.is(await statusOf(`${host.origin}/30/nothing`, '10.0.0.30, 198.51.100.1'), 503);
+    t.is(await statusOf(`${host.origin}/30/nothing`, '198.51.100.2'), 400, 'another one may');
+    t.is(await statusOf(known, '198.51.100.1'), 303, 'what is known needs no fetch');
+    time.advance(60_000);
+    t.is(await statusOf(`${host.origin}/31/nothing`, '198.51.100.1'), 400);
+  },
+);

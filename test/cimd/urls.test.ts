@@ -1,6 +1,7 @@
 import test from 'ava';
 import { documentUrlProblem } from '../../auth/cimd/document-url.ts';
 import { loadConfig } from '../../config.ts';
+import { createClock } from '../support/clock.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, postForm, postJson, REDIRECT_URI } from '../support/oauth.ts';
 import { documented } from './client.ts';
@@ -8,7 +9,9 @@ import { startListener } from './listener.ts';
 
 /** Which addresses a client's document may have. Nothing here may look a name up, let alone connect. */
 const lookedUp: string[] = [];
+const clock = createClock();
 const harness = await startHarness({
+  now: clock.now,
   env: { RATE_LIMIT_FACTOR: '0' },
   resolve: async (name) => {
     lookedUp.push(name);
