@@ -177,7 +177,7 @@ export const environment = z.object({
     }),
   REGISTRATION: oneOf(
     ['open', 'token', 'closed'],
-    'Who may register clients: anyone (also by a client metadata document), holders of REGISTRATION_TOKEN, nobody.',
+    'Who may become a client: anyone (also by document), holders of REGISTRATION_TOKEN, nobody.',
   ),
   REGISTRATION_TOKEN: text((v) => /^[\w.~+/-]{16,256}=*$/.test(v))
     .optional()
