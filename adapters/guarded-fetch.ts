@@ -54,7 +54,12 @@ export function createGuardedFetch(options: {
   isAllowed?: (address: string) => boolean;
   exemptOrigin?: string | undefined;
 }): GuardedFetch {
-  const { timeoutMs, resolve = resolveByDns, isAllowed = isPublicAddress, exemptOrigin } = options;
+  const {
+    timeoutMs,
+    resolve = (hostname) => resolveByDns(hostname),
+    isAllowed = isPublicAddress,
+    exemptOrigin,
+  } = options;
 
   return async function guardedFetch(address, { maxBytes }) {
     const url = new URL(address);
@@ -169,17 +174,21 @@ function utf8(bytes: Buffer): string {
 /**
  * By DNS alone, never through getaddrinfo: that blocks one of the few threads that also sign our tokens for as long as
  * a stranger's name server likes, and it knows names of this machine and its network.
+ *
+ * @param servers default: the system's
+ * @throws Unfetchable
  */
-async function resolveByDns(hostname: string): Promise<string[]> {
+export async function resolveByDns(hostname: string, servers?: string[]): Promise<string[]> {
   const resolver = new Resolver({ timeout: 1_000, tries: 2 });
+  if (servers) resolver.setServers(servers);
   const answers = await Promise.allSettled([
     resolver.resolve4(hostname),
     resolver.resolve6(hostname),
   ]);
   const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
   if (found.length > 0) return found;
-  const { code } = (answers[0] as PromiseRejectedResult).reason as { code?: string };
-  throw new Unfetchable(`name does not resolve: ${code}`);
+  const causes = answers.map((answer) => answer.status === 'rejected' && answer.reason.code);
+  throw new Unfetchable(`name does not resolve: ${causes.find(Boolean) ?? 'no address'}`);
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,9 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { createGuardedFetch, Unfetchable } from '../../adapters/guarded-fetch.ts';
+import { createGuardedFetch, resolveByDns, Unfetchable } from '../../adapters/guarded-fetch.ts';
 import { isPublicAddress } from '../../adapters/public-host.ts';
 import { startDocumentHost } from './host.ts';
 import { startListener } from './listener.ts';
+import { startNameServer } from './name-server.ts';
 
 /** What is connected to, and what never is. */
 const SIZE = { maxBytes: 5 * 1024 };
@@ -156,6 +157,24 @@ test('[T19] http is not spoken, except to the one origin that is exempt', async 
   t.is(listener.connections(), 0);
   await t.throwsAsync(fetch(exemptOrigin, SIZE), { instanceOf: Unfetchable });
   t.is(listener.connections(), 1);
+});
+
+test('[T19] names come from the name server alone, addresses of both families, as they are spelled', async (t) => {
+  const server = await startNameServer(t, {
+    'both.example': ['192.0.2.1', '2001:db8::1'],
+    'four.example': ['192.0.2.2'],
+    'six.example': ['2001:db8::2'],
+  });
+  const resolve = (name: string) => resolveByDns(name, [server.address]);
+  t.deepEqual(await resolve('both.example'), ['192.0.2.1', '2001:db8::1']);
+  t.deepEqual(await resolve('four.example'), ['192.0.2.2']);
+  t.deepEqual(await resolve('six.example'), ['2001:db8::2']);
+  // What the hosts file or a search domain of this machine knows does not count.
+  for (const name of ['nowhere.example', 'ip6-allnodes', 'four']) {
+    await t.throwsAsync(resolve(name), { instanceOf: Unfetchable, message: /does not resolve/ });
+  }
+  t.true(server.asked.includes('nowhere.example'));
+  t.false(server.asked.some((name) => name.startsWith('four.') && name !== 'four.example'));
 });
 
 test('[T19] a name server that never answers costs no more than the deadline', async (t) => {
