@@ -309,7 +309,7 @@ test.serial(
     const time = createClock();
     const limited = await startHarness({
       now: time.now,
-      env: { CIMD_TEST_ORIGIN: host.origin, TRUSTED_PROXY_HOPS: '1' },
+      env: { RATE_LIMIT_FACTOR: '1', CIMD_TEST_ORIGIN: host.origin, TRUSTED_PROXY_HOPS: '1' },
     });
     t.teardown(() => limited.close());
     const known = put(with_({}));
