@@ -27,6 +27,7 @@ import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
 import type { Config } from './config.ts';
+import { StoreUnavailable } from './errors.ts';
 import { requestContext } from './http/context.ts';
 import { errorEdge } from './http/errors.ts';
 import { securityHeaders } from './http/headers.ts';
@@ -34,6 +35,7 @@ import { health } from './http/health.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
+import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
 import { type KeySet, openKeyRing } from './keys/keystore.ts';
 import type { Log } from './log.ts';
@@ -147,6 +149,7 @@ export async function startApp(
   const providerFor = (keys: KeySet) =>
     createProvider({ config, keys, store, grants, clients, secrets, renderError, now });
   const { refreshTokenTtlSeconds } = config;
+  const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
     config,
     store,
@@ -158,7 +161,7 @@ export async function startApp(
     waitingClients,
     registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
     keys: keyRing.current,
-    provider: onePerKeySet(keyRing.current, providerFor),
+    provider,
     tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
   });
 
@@ -203,6 +206,7 @@ export async function startApp(
   app.use(errorEdge(errorPage));
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
   app.use(pinOrigin({ publicUrl, loopback, trustedProxyHops }));
+  app.use(limitTarget());
   // Our cookies are Secure on http://localhost too, where browsers take them.
   app.use((ctx, next) => {
     ctx.cookies.secure = true;
@@ -220,6 +224,7 @@ export async function startApp(
 
   let listening: Listening;
   try {
+    makeNow(provider);
     listening = await listen(app.callback(), config.host, config.port);
   } catch (error) {
     keyRing.close();
@@ -243,6 +248,15 @@ export async function startApp(
 function openStore({ store }: Config, now: () => number, log: Log): Promise<Store> {
   if (store.kind === 'redis') return openRedisStore({ config: store, log });
   return openSqliteStore({ path: store.path, now, log });
+}
+
+/** An engine that must not be used is found at start, not by the first request. Without keys there is none yet. */
+function makeNow(engine: () => unknown): void {
+  try {
+    engine();
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+  }
 }
 
 /** An engine is made for one key set. When the keys change, the next request gets a new one; the others finish. */

@@ -22,14 +22,20 @@ export interface Secrets {
 }
 
 /** What codes are made for. A code of one purpose is worth nothing in another, whatever it is made over. */
-const MAC_PURPOSES = ['refresh-token', 'consent'] as const;
+const MAC_PURPOSES = ['refresh-token', 'consent', 'browser'] as const;
 export type MacPurpose = (typeof MAC_PURPOSES)[number];
 
 /**
  * Every purpose there is, each with a key of its own. A label is part of what the key is made from: changing one makes
  * everything worthless that was sealed or signed for it.
  */
-export const PURPOSES = ['seal', 'cookies', 'mac refresh-token', 'mac consent'] as const;
+export const PURPOSES = [
+  'seal',
+  'cookies',
+  'mac refresh-token',
+  'mac consent',
+  'mac browser',
+] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** @param master 32 bytes @returns the key of 32 bytes for this purpose (HKDF-SHA-256, RFC 5869) */

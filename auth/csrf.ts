@@ -8,14 +8,15 @@ import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 /**
  * The consent form's guard against forged submissions: a double submit. The browser that was shown the page holds a
  * cookie, and the form holds a code made from that cookie and the interaction; both must come back together. The cookie
- * stays the same for a while, so reloading the page or opening it twice does no harm.
+ * stays the same for a while, so reloading the page or opening it twice does no harm. It is signed (with every master
+ * key, so they rotate): one that somebody else made up is replaced.
  */
 const COOKIE = '__Host-neonpanel-consent';
 
 /** Makes sure this browser has the cookie. @returns the form's hidden value */
 export function consentCode(ctx: Context, secrets: Secrets, uid: string): string {
   const held = ctx.cookies.get(COOKIE, { signed: false });
-  const browser = held && /^[\w-]{43}$/.test(held) ? held : randomBytes(32).toString('base64url');
+  const browser = held && isSigned(secrets, held) ? held : newBrowser(secrets);
   setHostCookie(ctx, COOKIE, browser, INTERACTION_TTL_SECONDS);
   return secrets.mac('consent', `${uid} ${browser}`);
 }
@@ -37,9 +38,23 @@ export function checkConsentSubmission(
     (origin !== '' && origin !== 'null' && origin !== options.ownOrigin);
   if (foreign) throw forged(`submitted from ${origin || 'elsewhere'} (${site})`);
   const held = ctx.cookies.get(COOKIE, { signed: false });
-  if (!held || !secrets.verifyMac('consent', `${options.uid} ${held}`, options.code)) {
+  if (
+    !held ||
+    !isSigned(secrets, held) ||
+    !secrets.verifyMac('consent', `${options.uid} ${held}`, options.code)
+  ) {
     throw forged('consent code does not match this browser');
   }
+}
+
+function newBrowser(secrets: Secrets): string {
+  const random = randomBytes(32).toString('base64url');
+  return `${random}.${secrets.mac('browser', random)}`;
+}
+
+function isSigned(secrets: Secrets, cookie: string): boolean {
+  const [, random, code] = /^([\w-]{43})\.([\w-]{43})$/.exec(cookie) ?? [];
+  return random !== undefined && secrets.verifyMac('browser', random, code!);
 }
 
 const forged = (detail: string) =>

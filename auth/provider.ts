@@ -110,6 +110,8 @@ export function createProvider(options: ProviderOptions): Provider {
     fetch: () => Promise.reject(new TypeError('the engine fetches nothing itself')),
   } satisfies Configuration);
 
+  refuseDevelopmentLogin(provider);
+
   // A code names its grant, so that it is found, claimed and answered for under one key.
   // The types leave this method out.
   const codes: { generateTokenId(this: { grantId: string }): string } = provider.AuthorizationCode
@@ -132,6 +134,26 @@ export function createProvider(options: ProviderOptions): Provider {
   logEvents(provider);
   adviseRetry(provider);
   return provider;
+}
+
+/**
+ * The engine brings a page that signs in as whoever is typed into it. It is on unless switched off, so what the engine
+ * really serves is asked, not what was configured.
+ *
+ * @throws Error if that page is there
+ */
+export function refuseDevelopmentLogin(provider: Provider): void {
+  let path: string;
+  try {
+    // The types leave this method out.
+    path = (provider as unknown as { pathFor(name: string, of: object): string }).pathFor(
+      'interaction',
+      { uid: 'uid' },
+    );
+  } catch {
+    return;
+  }
+  throw new Error(`the engine's development login is on, at ${path}`);
 }
 
 export const COOKIE_NAMES = {

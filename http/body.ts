@@ -49,7 +49,7 @@ function tooLarge(ctx: Context, limit: number): Refusal {
  * Ends the connection with the answer. Closing it in the middle of a body would reset it, and the client would never
  * see the answer: the rest is read and thrown away for a moment.
  */
-function closeAfterAnswer(ctx: Context): void {
+export function closeAfterAnswer(ctx: Context): void {
   const { socket } = ctx.req;
   ctx.set('Connection', 'close');
   // What Node calls when the last answer of a connection is written.

@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Longer than a balancer keeps its idle connections (60 s): it must never send into one we are closing. */
 const KEEP_ALIVE_MS = 75_000;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 15_000;
+/** With the time until it is noticed, a head takes 10 s at most, and a request 15 s. */
+const HEADERS_TIMEOUT_MS = 9_000;
+const REQUEST_TIMEOUT_MS = 14_000;
+const NOTICED_WITHIN_MS = 1_000;
 /** Requests under way get this long to finish when the process is told to stop: longer than any tool call may take. */
 const DRAIN_MS = 28_000;
 /** A connection that was just made gets this long to send its request. */
@@ -65,7 +67,7 @@ async function bind(handler: RequestListener, host: string, port: number): Promi
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: NOTICED_WITHIN_MS,
     },
     handler,
   );

@@ -29,7 +29,8 @@ const CACHE_SIZE = 10_000;
 
 /**
  * Verifies access tokens against our own key set (RFC 9068 §4): RS256 and `at+jwt` only, keys by `kid` from our set
- * only (a key named or carried by the token is never looked at), issuer, audience and expiry.
+ * only (a key named or carried by the token is never looked at), issuer, audience, and the times with 15 s for clocks
+ * that differ. Of the JSON only the one spelling that we mint is taken: readers disagree about members named twice.
  *
  * Synchronous on purpose: a signature check takes 20 µs here and twice that by way of the thread pool. A token that
  * was found genuine is remembered until it expires, by its hash; whether its grant is alive is asked elsewhere, each
@@ -68,11 +69,14 @@ export function createAccessTokenVerifier(options: {
       claims.iss === publicUrl &&
       claims.aud === audience &&
       Number.isInteger(claims.exp) &&
-      Number.isInteger(claims.iat) &&
       texts.every((text) => typeof text === 'string') &&
-      (claims.iat as number) <= now() / 1000 + CLOCK_TOLERANCE_SECONDS
+      hasCome(claims.iat) &&
+      (claims.nbf === undefined || hasCome(claims.nbf))
     );
   }
+
+  const hasCome = (seconds: unknown): boolean =>
+    Number.isInteger(seconds) && (seconds as number) <= now() / 1000 + CLOCK_TOLERANCE_SECONDS;
 
   return {
     verify(token) {
@@ -100,10 +104,10 @@ const isBase64url = (text: string) => /^[\w-]+$/.test(text);
 function decode(part: string): Record<string, unknown> | undefined {
   if (!isBase64url(part)) return undefined;
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined;
+    const text = Buffer.from(part, 'base64url').toString();
+    const value: unknown = JSON.parse(text);
+    const isCanonical = typeof value === 'object' && JSON.stringify(value) === text;
+    return isCanonical && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

@@ -281,7 +281,9 @@ test('[D15] [D18] the token endpoint names what is wrong with the grant type', a
   await oauthError(t, await ask('authorization_code', code), 400, 'invalid_grant', 'code');
   for (const name of Object.keys(code)) {
     const answer = await ask('authorization_code', { ...code, [name]: '' });
-    await oauthError(t, answer, 400, 'invalid_request', `no ${name}`);
+    // Without a verifier it is like with a wrong one (RFC 7636 §4.6).
+    const error = name === 'code_verifier' ? 'invalid_grant' : 'invalid_request';
+    await oauthError(t, answer, 400, error, `no ${name}`);
   }
   await oauthError(t, await ask('refresh_token'), 400, 'invalid_request', 'no refresh_token');
 });

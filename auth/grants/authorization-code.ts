@@ -23,7 +23,6 @@ export function authorizationCode(options: GrantHandlerOptions) {
   return async function redeemCode(ctx: KoaContextWithOIDC): Promise<void> {
     const code = requiredParameter(ctx, 'code');
     const redirectUri = requiredParameter(ctx, 'redirect_uri');
-    const verifier = requiredParameter(ctx, 'code_verifier');
     checkResource(ctx);
 
     const client = ctx.oidc.client!;
@@ -40,6 +39,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     note(ctx, { grant: grantId, subject: payload.accountId! });
     if (payload.clientId !== client.clientId) throw refuse('code belongs to another client');
     if (payload.redirectUri !== redirectUri) throw refuse('redirect_uri differs from the request');
+    const verifier = ctx.oidc.params!.code_verifier;
     if (!verifies(verifier, payload.codeChallenge!)) throw refuse('PKCE verification failed');
 
     const refreshable = client.grantTypeAllowed('refresh_token');
@@ -99,9 +99,9 @@ const RACE_MS = 2_000;
 
 const refuse = (detail: string) => new errors.InvalidGrant({ detail });
 
-/** RFC 7636 §4.6, S256 only. */
-function verifies(verifier: string, challenge: string): boolean {
-  if (!/^[\w.~-]{43,128}$/.test(verifier)) return false;
+/** RFC 7636 §4.6, S256 only. One that is missing is as good as a wrong one. */
+function verifies(verifier: unknown, challenge: string): boolean {
+  if (typeof verifier !== 'string' || !/^[\w.~-]{43,128}$/.test(verifier)) return false;
   const expected = createHash('sha256').update(verifier).digest();
   const given = Buffer.from(challenge, 'base64url');
   return given.length === expected.length && timingSafeEqual(given, expected);

@@ -1,0 +1,19 @@
+import type { Middleware } from 'koa';
+import { Refusal } from '../errors.ts';
+
+/**
+ * Path and query together, in bytes. Room for the longest state that is taken, all of it percent-encoded; beside it the
+ * 16 KiB that Node allows for a whole head (431) must hold the other headers.
+ */
+const MAX_TARGET_LENGTH = 13 * 1024;
+
+/** @throws Refusal 414 (RFC 9110 §15.5.15) for a longer address than any client of ours needs */
+export function limitTarget(): Middleware {
+  return async function targetLimited(ctx, next) {
+    if ((ctx.req.url?.length ?? 0) > MAX_TARGET_LENGTH) {
+      const description = `An address must not exceed ${MAX_TARGET_LENGTH} bytes.`;
+      throw new Refusal('invalid_request', 414, description);
+    }
+    await next();
+  };
+}
