@@ -29,6 +29,7 @@ import { createProvider } from './auth/provider.ts';
 import type { Config } from './config.ts';
 import { StoreUnavailable } from './errors.ts';
 import { requestContext } from './http/context.ts';
+import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
 import { securityHeaders } from './http/headers.ts';
 import { health } from './http/health.ts';
@@ -207,11 +208,7 @@ export async function startApp(
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
   app.use(pinOrigin({ publicUrl, loopback, trustedProxyHops }));
   app.use(limitTarget());
-  // Our cookies are Secure on http://localhost too, where browsers take them.
-  app.use((ctx, next) => {
-    ctx.cookies.secure = true;
-    return next();
-  });
+  app.use(completeCookiesOnly());
   const ready = async () => {
     await store.ping();
     await keyRing.refresh();

@@ -8,6 +8,8 @@ import { COOKIE_NAMES } from './provider.ts';
 export async function runEngine(provider: Provider, ctx: Context): Promise<void> {
   for (const middleware of provider.middleware) await middleware(ctx as never, noNext);
   dropSessionCookie(ctx);
+  // koa writes a page into redirects, with the address in it; browsers need none.
+  if (ctx.status >= 300 && ctx.status < 400) ctx.body = '';
   // What failed on our side will be asked again, by a browser or a client that must still hold what it held.
   if (ctx.status >= 500) {
     ctx.remove('Set-Cookie');
