@@ -17,19 +17,19 @@ export const audienceOf = (publicUrl: string): string => `${publicUrl}/mcp`;
 
 /**
  * Maps the spellings clients really send (the origin, /mcp and /sse, each with or without a final slash, any case of
- * scheme and host) to the one audience. It is a fixed list of our own URLs, no general folding of slashes: that would
- * let a foreign path on our host pass for ours.
+ * scheme and host) to the one audience. It is a fixed list of our own URLs, no general folding of slashes, dots or
+ * escapes: that would let a foreign path on our host pass for ours.
  *
  * @param indicator the `resource` parameter as sent (RFC 8707 §2)
  * @returns the audience, or undefined for a resource that is not ours
  */
 export function canonicalResource(publicUrl: string, indicator: string): string | undefined {
-  const url = URL.parse(indicator);
-  if (!url || url.hash !== '' || indicator.includes('#')) return undefined;
-  const spelling = url.href.endsWith('/') ? url.href.slice(0, -1) : url.href;
-  const ours = [publicUrl, `${publicUrl}/mcp`, `${publicUrl}/sse`];
-  return ours.includes(spelling) ? audienceOf(publicUrl) : undefined;
+  const [, authority, path] = /^(\w+:\/\/[\w.:[\]-]+)(.*)$/s.exec(indicator) ?? [];
+  const isOurs = authority !== undefined && URL.parse(authority)?.origin === publicUrl;
+  return isOurs && PATHS.includes(path!) ? audienceOf(publicUrl) : undefined;
 }
+
+const PATHS = ['', '/', '/mcp', '/mcp/', '/sse', '/sse/'];
 
 /**
  * Turns a requested scope string into the scopes we know: the legacy alias becomes both resource scopes, unknown
