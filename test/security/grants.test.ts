@@ -88,7 +88,7 @@ test.serial('[T4] [T6] [D8] [T14] the same histories over HTTP', async (t) => {
   ];
   const secrets = createSecrets(loadMasterKeys(undefined, harness.dataDir));
   const report = await compare(ORDINARY, () => httpDriver(harness, clock, clients, secrets), {
-    runs: LONG ? 5_000 : 40,
+    runs: LONG ? 4_000 : 40,
     maxCommands: 20,
     secrets: true,
   });
