@@ -43,7 +43,7 @@ test('[T52] no two purposes share a key, and none is a master key (property)', (
 test('[T52] a key is HKDF of the master key and its label, and labels never change', (t) => {
   const key = newMaster();
   // What is sealed and signed under them is in stores out there.
-  t.deepEqual(PURPOSES, ['seal', 'cookies', 'mac refresh-token', 'mac consent']);
+  t.deepEqual(PURPOSES, ['seal', 'cookies', 'mac refresh-token', 'mac consent', 'mac browser']);
   for (const purpose of PURPOSES) {
     t.is(encode(deriveKey(key, purpose)), encode(hkdf(key, `neonpanel-mcp ${purpose}`)), purpose);
   }

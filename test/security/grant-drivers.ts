@@ -55,7 +55,8 @@ export function handlersDriver(
   const map = createMapStore({ now });
   const store = change(map);
   const grants = createGrants(store);
-  const clients = createClients({ store, secrets, now });
+  // Apart: histories are judged by what they leave of grants.
+  const clients = createClients({ store: createMapStore({ now }), secrets, now });
   const config = {
     accessTokenTtlSeconds: 3_600,
     refreshTokenTtlSeconds: lifetimes.familyMs / 1000,
@@ -72,7 +73,10 @@ export function handlersDriver(
     client: number,
     params: Record<string, unknown>,
   ): Promise<Outcome> {
-    const ctx = { oidc: { params, client: clientOf(client), provider: engine, entity() {} } };
+    const ctx = {
+      state: { log, started: 0 },
+      oidc: { params, client: clientOf(client), provider: engine, entity() {} },
+    };
     try {
       await handler(ctx as never);
     } catch (error) {
@@ -90,12 +94,14 @@ export function handlersDriver(
     stored: () => map.contents(),
     mint: (grantId, generation) => mintRefreshToken(secrets, { grantId, generation }),
     async consent(client, write) {
+      const clientId = `client-${client}`;
+      if (!(await clients.find(clientId))) await clients.put(clientId, { client_id: clientId });
       const grantId = `grant-of-family-${families++}`;
       const code = `${grantId}.${'c'.repeat(43)}`;
       const payload = {
         jti: code,
         grantId,
-        clientId: `client-${client}`,
+        clientId,
         accountId: '1001',
         redirectUri: REDIRECT_URI,
         codeChallenge: sha256(verifier),
