@@ -40,14 +40,15 @@ import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
 import { type KeySet, openKeyRing } from './keys/keystore.ts';
 import type { Log } from './log.ts';
+import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
-import { exchangeOf } from './mcp/exchange.ts';
+import { createIdempotency } from './mcp/idempotency.ts';
 import { resourceMetadata } from './mcp/metadata.ts';
 import { createMcp } from './mcp/router.ts';
 import { createServerFactory } from './mcp/server.ts';
+import { createToolContexts } from './mcp/tool-context.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
-import { upstreamFor } from './mcp/upstream.ts';
 import { createViews } from './views/render.ts';
 
 export interface RunningApp {
@@ -175,6 +176,8 @@ export async function startApp(
     log,
     now,
   });
+  const attempts = createAttempts({ store, secrets, log });
+  const idempotency = createIdempotency({ attempts, isSettled, now });
   const mcp = createMcp({
     publicUrl,
     allowedOrigins: config.allowedOrigins,
@@ -188,9 +191,7 @@ export async function startApp(
       publicUrl,
       logoUrl: `${publicUrl}/assets/icon.svg`,
       log,
-      contextFor: (authInfo) => ({
-        neonpanel: upstreamFor({ api, credentials, exchange: exchangeOf(authInfo) }),
-      }),
+      contextFor: createToolContexts({ api, credentials, idempotency }),
     }),
   });
 

@@ -59,7 +59,9 @@ export const idempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 visible ASCII characters')
   .optional()
-  .describe('Accepted, without effect at present');
+  .describe(
+    'New for each document, e.g. a UUID; the same when a call is repeated. Kept for 24 hours',
+  );
 
 function isCalendarDate(text: string): boolean {
   const day = new Date(`${text}T00:00:00Z`);

@@ -1,17 +1,17 @@
 import * as z from 'zod';
 import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
-import { Refusal } from '../../errors.ts';
 import { READ, WRITE } from '../../resource.ts';
 import { structured } from './answer.ts';
 import * as argument from './arguments.ts';
 import { resolveCompany } from './company.ts';
 import { isAcceptableData } from './data.ts';
 import { isAcceptableLink, safeFileName } from './file.ts';
+import { UnknownOutcome } from './outcome.ts';
 import { pathOf } from './path.ts';
 import * as shape from './shapes.ts';
-import { defineTool, READS, type Structured, type ToolContext } from './tool.ts';
+import { defineTool, READS, type Structured, type ToolContext, type Upstream } from './tool.ts';
 
-/** Adds documents, changes none; a second call would add them again. */
+/** Adds documents, changes none; without a key a second call would add them again. */
 const ADDS = {
   readOnlyHint: false,
   destructiveHint: false,
@@ -56,8 +56,8 @@ export const createDocuments = defineTool({
     'This writes to the books: confirm company, amounts and dates with the user first.',
     'Call getImportInstructions before and give `data` exactly the fields it names.',
     "Dates before the company's entry lock date are refused.",
-    'If the outcome is unclear, check in NeonPanel before calling again: a second call creates the',
-    'documents a second time.',
+    'Give idempotencyKey: a call repeated with the same key and arguments then creates nothing twice.',
+    'Without it a second call does: if the outcome is unclear, check in NeonPanel first.',
     'Follow the returned request_id with checkImportStatus unless status is done.',
   ].join(' '),
   scope: WRITE,
@@ -75,9 +75,14 @@ export const createDocuments = defineTool({
     ...importState,
     documents: shape.list(z.looseObject(shape.document)),
   }),
-  async run({ companyUuid, type, data }, context) {
+  async run({ companyUuid, type, data, idempotencyKey }, context) {
     const company = await resolveCompany(companyUuid, context);
-    return postOnce(context, pathOf('companies', company, 'create', type), { data });
+    return postOnce(context, {
+      tool: 'createDocuments',
+      key: idempotencyKey,
+      path: pathOf('companies', company, 'create', type),
+      body: { data },
+    });
   },
 });
 
@@ -90,7 +95,8 @@ export const createDocumentsByPdf = defineTool({
     'https link that NeonPanel can download at once, such as a short-lived signed link.',
     'The PDF is processed later: wait retry_after_seconds, then call checkImportStatus with the',
     'request_id until status is done or error.',
-    'If the outcome is unclear, check before calling again: a second call enters the PDF a second time.',
+    'Give idempotencyKey: a call repeated with the same key and arguments then enters nothing twice.',
+    'Without it a second call does: if the outcome is unclear, check first.',
   ].join(' '),
   scope: WRITE,
   // NeonPanel downloads from an address that somebody else runs.
@@ -117,10 +123,15 @@ export const createDocumentsByPdf = defineTool({
     idempotencyKey: argument.idempotencyKey,
   }),
   output: z.looseObject(importState),
-  async run({ companyUuid, type, file }, context) {
+  async run({ companyUuid, type, file, idempotencyKey }, context) {
     const company = await resolveCompany(companyUuid, context);
     const body = { file: { name: safeFileName(file.name), link: file.link } };
-    return postOnce(context, pathOf('companies', company, 'import', type, 'pdf'), body);
+    return postOnce(context, {
+      tool: 'createDocumentsByPdf',
+      key: idempotencyKey,
+      path: pathOf('companies', company, 'import', type, 'pdf'),
+      body,
+    });
   },
 });
 
@@ -156,17 +167,22 @@ export const checkImportStatus = defineTool({
  * One POST. Without an answer that says what happened nobody knows whether it was carried out, and the model must
  * hear exactly that instead of an invitation to try again.
  */
-async function postOnce(context: ToolContext, path: string, body: unknown): Promise<Structured> {
+async function post(neonpanel: Upstream, path: string, body: unknown): Promise<Structured> {
   try {
-    return structured(await context.neonpanel.post(path, body));
+    return structured(await neonpanel.post(path, body));
   } catch (error) {
     if (!(error instanceof NeonpanelError) || error.kind !== 'unavailable') throw error;
-    throw new Refusal('unknown_outcome', 502, UNKNOWN_OUTCOME, {
-      ...(error.detail === undefined ? {} : { detail: error.detail }),
-      cause: error,
-    });
+    throw new UnknownOutcome({ detail: error.detail, cause: error });
   }
 }
 
-const UNKNOWN_OUTCOME =
-  'NeonPanel did not confirm the request, so it may or may not have been carried out. Do not repeat it: ask the user to check in NeonPanel whether the document exists first.';
+/** With a key it is sent once, however often it is asked for. */
+function postOnce(
+  { neonpanel, once }: ToolContext,
+  request: { tool: string; key: string | undefined; path: string; body: unknown },
+): Promise<Structured> {
+  const { tool, key, path, body } = request;
+  if (key === undefined) return post(neonpanel, path, body);
+  const call = { tool, key, args: { path, body } };
+  return once(call, (unhurried) => post(unhurried, path, body));
+}

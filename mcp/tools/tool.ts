@@ -12,9 +12,25 @@ export interface Upstream {
   post(path: string, body: unknown, query?: Query): Promise<ApiResponse>;
 }
 
+/** A change that is to be carried out once, however often it is asked for. */
+export interface OnceCall {
+  readonly tool: string;
+  /** The idempotency key, as the client chose it. */
+  readonly key: string;
+  /** What NeonPanel would be asked: JSON, with everything in it that makes the call another one. */
+  readonly args: unknown;
+}
+
 /** What a tool is given for one call. */
 export interface ToolContext {
   readonly neonpanel: Upstream;
+  /**
+   * Does the work, unless a call of the same user with this tool and key has done it in the last 24 hours: then its result
+   * is returned.
+   *
+   * @param work is given a NeonPanel that goes on when the client has gone
+   */
+  once(call: OnceCall, work: (neonpanel: Upstream) => Promise<Structured>): Promise<Structured>;
   /** Told which companies the call is about, as soon as they are known: for the audit log. */
   noteCompanies?(uuids: readonly string[]): void;
 }

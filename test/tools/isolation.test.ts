@@ -29,7 +29,8 @@ function echoFor({ clientId }: AuthInfo): ToolContext {
     const body = { caller: clientId, asked: query?.['search'] };
     return { status: 200, body, retryAfterSeconds: undefined };
   };
-  return { neonpanel: { get, post: () => Promise.reject(new Error('unused')) } };
+  const unused = () => Promise.reject(new Error('unused'));
+  return { neonpanel: { get, post: unused }, once: unused };
 }
 
 /**
@@ -122,7 +123,7 @@ for (const era of ERAS) {
         const body = isFirst ? { filler: 'x'.repeat(16_000_000) } : { caller: info.clientId };
         return { status: 200, body, retryAfterSeconds: undefined };
       };
-      return { neonpanel: { get, post: get } };
+      return { neonpanel: { get, post: get }, once: () => Promise.reject(new Error('unused')) };
     };
     const url = await mcpHost(t, factory({ contextFor }));
 
