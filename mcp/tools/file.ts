@@ -30,7 +30,8 @@ export function safeFileName(name: string): string {
     .replace(/\p{M}+/gu, '')
     .replace(/[^A-Za-z0-9._ -]+/g, '_')
     .replace(/\.{2,}/g, '.')
-    .replace(/^[. ]+|[. ]+$/g, '');
+    // Without the look-behind each dot of a long run would be tried as the beginning of the end.
+    .replace(/^[. ]+|(?<![. ])[. ]+$/g, '');
   if (safe.length <= MAX_NAME_LENGTH) return safe;
   const extension = /\.[A-Za-z0-9]{1,10}$/.exec(safe)?.[0] ?? '';
   return safe.slice(0, MAX_NAME_LENGTH - extension.length) + extension;
