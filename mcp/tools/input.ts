@@ -23,7 +23,9 @@ export function argumentsOf(input: z.ZodObject, json: JsonSchema): StandardSchem
       vendor: 'neonpanel',
       jsonSchema: { input: () => json, output: () => json },
       validate(value) {
-        const result = input.safeParse(unwrapped(value, names), {
+        const given = unwrapped(value, names);
+        if (hidesPrototype(given)) return { issues: [{ message: 'must not contain "__proto__"' }] };
+        const result = input.safeParse(given, {
           error: (issue) => explain(issue, names),
         });
         if (result.success) return { value: result.data };
@@ -56,6 +58,11 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** zod leaves this key out of an open object without a word, before any check of ours sees it. */
+const hidesPrototype = (value: unknown): boolean =>
+  isObject(value) &&
+  Object.values(value).some((child) => isObject(child) && Object.hasOwn(child, '__proto__'));
 
 /** What was expected, as a phrase that follows the argument's name; undefined keeps the schema's own. */
 function explain(issue: z.core.$ZodRawIssue, names: readonly string[]): string | undefined {
