@@ -2,6 +2,7 @@ import dns from 'node:dns';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import type { ToolContext } from '../../mcp/tools/tool.ts';
 import { json, stubbedApi } from './support/http-stub.ts';
 import { callTool, ERAS, factory, mcpHost } from './support/mcp-host.ts';
 import { HPH } from './support/upstream.ts';
@@ -177,7 +178,8 @@ async function endpoint(t: ExecutionContext) {
     post: (path: string, body: unknown, query = {}) =>
       call({ method: 'POST' as const, path, query, body }),
   };
-  const url = await mcpHost(t, factory({ contextFor: () => ({ neonpanel }) }));
+  const context: ToolContext = { neonpanel, once: (_call, work) => work(neonpanel) };
+  const url = await mcpHost(t, factory({ contextFor: () => context }));
   // The two servers of this test listen by then: each has asked for its own address.
   lookups.length = 0;
   return { url, seen };
