@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { NeonpanelError } from '../adapters/neonpanel/neonpanel.ts';
 import { withoutPatience } from '../adapters/patience.ts';
-import { digest } from '../adapters/secrets.ts';
+import { digest, isSame } from '../adapters/secrets.ts';
 import type { Key } from '../adapters/store.ts';
 import { Refusal, StoreUnavailable } from '../errors.ts';
 import { type Attempt, attemptKey, type Attempts } from './attempts.ts';
@@ -109,7 +109,7 @@ export function createIdempotency(options: {
   function resultOf(found: Attempt | 'unreadable', argumentsHash: string): Structured | undefined {
     // Its master key is gone: there was a call, and nothing else is known.
     if (found === 'unreadable') throw outcomeNotKnown();
-    if (found.argumentsHash !== argumentsHash) throw keyReused();
+    if (!isSame(found.argumentsHash, argumentsHash)) throw keyReused();
     if (found.state === 'done') {
       if (found.result) return found.result;
       throw resultNotKept(found.requestId);
