@@ -1,5 +1,5 @@
 import { createBoundedMap } from '../bounded-map.ts';
-import type { FetchLimits } from './fetch-limits.ts';
+import type { Asker, FetchLimits } from './fetch-limits.ts';
 import { type GuardedFetch, RETRY_AFTER_SECONDS, Unfetchable } from './guarded-fetch.ts';
 import { freshSeconds } from './http-freshness.ts';
 
@@ -12,13 +12,13 @@ import { freshSeconds } from './http-freshness.ts';
  */
 export interface DocumentCache<T> {
   /**
-   * @param options.asker whose browser makes us fetch, see FetchLimits
+   * @param options.asker who makes us fetch, see FetchLimits
    * @param options.notBefore epoch milliseconds; an older copy is fetched again
    * @throws Unfetchable if there is no usable answer and no copy that may still be used; Unacceptable
    */
   get(
     url: string,
-    options?: { asker?: string | undefined; notBefore?: number | undefined },
+    options?: { asker?: Asker | undefined; notBefore?: number | undefined },
   ): Promise<Copy<T>>;
 }
 
@@ -103,7 +103,7 @@ export function createDocumentCache<T>(options: DocumentCacheOptions<T>): Docume
   }
 
   /** Whoever wants the same at the same time waits for the same fetch. */
-  function fetchOnce(url: string, asker: string | undefined): Promise<Kept<T>> {
+  function fetchOnce(url: string, asker: Asker | undefined): Promise<Kept<T>> {
     const shared = underWay.get(url);
     if (shared) return shared;
     const end = limits.start(new URL(url).host, asker);

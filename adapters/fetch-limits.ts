@@ -5,14 +5,21 @@ import { Unfetchable } from './guarded-fetch.ts';
  * How much we fetch for strangers, so that we are no tool to flood somebody with, and nobody's flood keeps the others
  * out: a host that has served something useful is counted apart from hosts nobody has heard of.
  */
+export interface Asker {
+  /** Of a person's browser, or of a program. */
+  readonly address: string;
+  /** Programs are counted apart where hosts are new: what they make us fetch keeps no person out. */
+  readonly place: 'page' | 'endpoint';
+}
+
 export interface FetchLimits {
   /**
    * Counts one fetch.
-   * @param asker who made us fetch, where that is one person's browser
+   * @param asker who made us fetch
    * @returns to be called when the fetch has ended
    * @throws Unfetchable if it is one too many
    */
-  start(host: string, asker: string | undefined): () => void;
+  start(host: string, asker: Asker | undefined): () => void;
   /** The host has served what it was asked for. */
   trust(host: string): void;
 }
@@ -38,20 +45,29 @@ export function createFetchLimits(options: { factor: number; now: () => number }
   const { factor, now } = options;
   const counts = createBoundedMap<{ window: number; count: number }>(MAX_REMEMBERED);
   const knownHosts = createBoundedMap<true>(MAX_REMEMBERED);
-  const underWay = { new: 0, known: 0 };
+  const underWay = { known: 0, 'new, for pages': 0, 'new, for endpoints': 0 };
 
   return {
     start(host, asker) {
-      const kind = knownHosts.get(host) ? 'known' : 'new';
-      const [atOnce, perMinute] =
-        kind === 'known' ? [KNOWN_AT_ONCE, TO_KNOWN_HOSTS] : [NEW_AT_ONCE, TO_NEW_HOSTS];
+      const isKnown = knownHosts.get(host) === true;
+      const kind = isKnown
+        ? 'known'
+        : asker?.place === 'page'
+          ? 'new, for pages'
+          : 'new, for endpoints';
+      const [atOnce, perMinute] = isKnown
+        ? [KNOWN_AT_ONCE, TO_KNOWN_HOSTS]
+        : [NEW_AT_ONCE, TO_NEW_HOSTS];
       if (underWay[kind] >= atOnce) throw new Unfetchable('too many fetches at once', 1);
       if (factor > 0) {
         const limits: [name: string, max: number][] = [
           [`host ${host}`, PER_HOST],
-          [`${kind} hosts`, perMinute],
+          [`hosts that are ${kind}`, perMinute],
         ];
-        if (asker !== undefined) limits.push([`asker ${asker}`, PER_ASKER]);
+        // Hosted clients ask for all their users, of hosts that are known.
+        if (asker && !(isKnown && asker.place === 'endpoint')) {
+          limits.push([`asker ${asker.address}`, PER_ASKER]);
+        }
         for (const [name, max] of limits) refuseAbove(name, max * factor);
         for (const [name] of limits) counts.set(name, { window: window(), count: used(name) + 1 });
       }

@@ -50,7 +50,6 @@ export function redirectTarget(redirectUri: string): {
   name: string;
 } {
   const url = new URL(redirectUri);
-  if (url.protocol === 'https:') return { kind: 'web', name: url.host };
-  if (url.protocol === 'http:') return { kind: 'loopback', name: url.host };
-  return { kind: 'app', name: url.protocol };
+  if (!/^https?:$/.test(url.protocol)) return { kind: 'app', name: url.protocol };
+  return { kind: LOOPBACK.has(url.hostname) ? 'loopback' : 'web', name: url.host };
 }

@@ -1,9 +1,10 @@
-import { type AdapterPayload, Provider } from 'oidc-provider';
+import { type AdapterPayload, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
 import { type Copy, createDocumentCache } from '../../adapters/document-cache.ts';
-import type { FetchLimits } from '../../adapters/fetch-limits.ts';
+import type { Asker, FetchLimits } from '../../adapters/fetch-limits.ts';
 import type { GuardedFetch } from '../../adapters/guarded-fetch.ts';
 import type { Config } from '../../config.ts';
+import { addressOf } from '../../http/address.ts';
 import type { Log } from '../../log.ts';
 import { acceptDocument, type ClientDocument } from './document.ts';
 import { documentUrlProblem, isUrlShaped } from './document-url.ts';
@@ -78,10 +79,9 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
     const asksPerson = ctx?.oidc.route === 'authorization';
     // Who is connected already stays so, as a registered client does.
     if (asksPerson && config.registration.mode !== 'open') throw notOpen();
+    const asker = ctx && askerOf(ctx, atEndpoint);
     const find = (notBefore?: number) =>
-      documents
-        .get(clientId, { notBefore, asker: asksPerson ? ctx.ip : undefined })
-        .catch(notUsable(clientId, atEndpoint));
+      documents.get(clientId, { notBefore, asker }).catch(notUsable(clientId, atEndpoint));
     const recently = now() - NEWS_AFTER_MS;
 
     let found = await find();
@@ -93,14 +93,14 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
     if (!keys) return metadata;
     // Keys are needed only where there is something to verify.
     if (typeof assertion !== 'string') return { ...metadata, jwks: { keys: [] } };
-    const known = await keySetOf(keys).catch(() => undefined);
+    const known = await keySetOf(keys, asker).catch(() => undefined);
     if (known && (await verifies(known.value, assertion)))
       return { ...metadata, jwks: known.value };
 
     // Signed with a key that is newer than our copies, or by somebody else.
     found = await find(recently);
     if (!found.value.keys) return found.value.metadata;
-    const newer = await keySetOf(found.value.keys, recently);
+    const newer = await keySetOf(found.value.keys, asker, recently);
     const stale = found.stale ?? newer.stale;
     // Who can't see the newest keys can't tell the two apart.
     if (stale && !(await verifies(newer.value, assertion)))
@@ -111,12 +111,18 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
   /** The engine gets it as if it had been in the document: it fetches nothing itself. */
   async function keySetOf(
     keys: NonNullable<ClientDocument['keys']>,
+    asker: Asker | undefined,
     notBefore?: number,
   ): Promise<Copy<KeySet>> {
     if (!('uri' in keys)) return { value: keys };
-    return keySets.get(keys.uri, { notBefore }).catch(notUsable(keys.uri, true));
+    return keySets.get(keys.uri, { notBefore, asker }).catch(notUsable(keys.uri, true));
   }
 }
+
+const askerOf = (ctx: KoaContextWithOIDC, atEndpoint: boolean): Asker => ({
+  address: addressOf(ctx),
+  place: atEndpoint ? 'endpoint' : 'page',
+});
 
 /** Whether the document covers what is asked for; on loopback the engine decides about ports. */
 function redirectsTo({ redirect_uris }: AdapterPayload, asked: unknown): boolean {

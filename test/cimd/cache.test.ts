@@ -227,7 +227,7 @@ test('[T19] no host is asked more than 120 times a minute, nor all new ones more
   const error = await t.throwsAsync(world.value('https://four.example/'), {
     instanceOf: Unfetchable,
   });
-  t.regex(error.message, /limit of fetches: new hosts/);
+  t.regex(error.message, /limit of fetches: hosts that are new/);
   t.is(error.retryAfterSeconds, 60);
   world.clock.advance(MINUTE);
   await ask('one.example', 1);
@@ -256,7 +256,8 @@ test('[T19] a limit that is reached does not cost anybody the copy that is there
 
 test('[T19] one browser makes us fetch 30 times a minute at most', async (t) => {
   const world = createWorld({ factor: 1 });
-  const get = (asker: string, i: number) => world.cache.get(`https://${i}.example/`, { asker });
+  const get = (asker: string, i: number) =>
+    world.cache.get(`https://${i}.example/`, { asker: { address: asker, place: 'page' } });
   for (let i = 0; i < 30; i++) await get('10.1.1.1', i);
   await t.throwsAsync(get('10.1.1.1', 30), { message: /limit of fetches: asker/ });
   await get('10.1.1.1', 3);

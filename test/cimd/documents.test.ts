@@ -304,6 +304,39 @@ test.serial(
 );
 
 test.serial(
+  '[T19] [T26] programs that name ever new hosts at the token endpoint keep no person out',
+  async (t) => {
+    const time = createClock();
+    const limited = await startHarness({
+      now: time.now,
+      // Refused before anything is connected to.
+      resolve: async () => ['127.0.0.1'],
+      env: { RATE_LIMIT_FACTOR: '1', CIMD_TEST_ORIGIN: host.origin, TRUSTED_PROXY_HOPS: '1' },
+    });
+    t.teardown(() => limited.close());
+    for (let i = 0; i < 330; i++) {
+      const response = await fetch(`${limited.url}/oauth2/token`, {
+        method: 'POST',
+        // Ports and the rest of an IPv6 network make nobody another one.
+        headers: { 'x-forwarded-for': `[2001:db8:0:${i >> 5}::${i}]:${i + 1}` },
+        body: new URLSearchParams({
+          grant_type: 'refresh_token',
+          client_id: `https://h${i}.example/client`,
+          refresh_token: 'none of ours',
+        }),
+      });
+      t.is(response.status, 503);
+      await response.body?.cancel();
+    }
+    t.true(limited.logs.text().includes('limit of fetches: hosts that are new, for endpoints'));
+    const { client } = documented(put(with_({})), [CALLBACK], limited.url);
+    const { url } = authorizationRequest(limited.url, client);
+    const headers = { 'x-forwarded-for': '198.51.100.7' };
+    t.is((await fetch(url, { redirect: 'manual', headers })).status, 303);
+  },
+);
+
+test.serial(
   '[T19] [T27] one browser can make us fetch 30 times a minute, whatever it says about where it is',
   async (t) => {
     const time = createClock();
