@@ -59,6 +59,8 @@ export function send(base: string, path: string, sending: Sending = {}): Promise
   });
 }
 
+const FIRST_ANSWER_MS = 5_000;
+
 /** Writes bytes to the socket and returns what comes back until the server closes or stays silent. */
 export function sendBytes(base: string, bytes: string | Buffer, quietMs = 3_000): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -68,8 +70,12 @@ export function sendBytes(base: string, bytes: string | Buffer, quietMs = 3_000)
       socket.destroy();
       resolve(Buffer.concat(chunks).toString('latin1'));
     };
-    socket.setTimeout(quietMs, finish);
-    socket.on('data', (chunk) => chunks.push(chunk));
+    // The first answer has its time, however busy the machine is; what would follow it comes at once.
+    socket.setTimeout(Math.max(quietMs, FIRST_ANSWER_MS), finish);
+    socket.on('data', (chunk) => {
+      chunks.push(chunk);
+      socket.setTimeout(quietMs);
+    });
     socket.on('close', finish);
     socket.on('error', reject);
     socket.write(bytes);
