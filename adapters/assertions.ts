@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { AdapterPayload } from 'oidc-provider';
 import { StoreUnavailable } from '../errors.ts';
+import { keepTrying } from './keep-trying.ts';
 import { withoutPatience } from './patience.ts';
 import { digest } from './secrets.ts';
 import type { Entry, Key, Store } from './store.ts';
@@ -24,9 +24,8 @@ export interface Assertions {
   ): Promise<(() => void) | undefined>;
 }
 
-const RETRY_MS = 250;
 /** Half a minute: longer than clients repeat a request. */
-const MAX_RETRIES = 120;
+const RETRIES = { everyMs: 250, tries: 120 };
 
 export function createAssertions(store: Store): Assertions {
   /** Given back, and perhaps still in the store: what is written there. */
@@ -41,14 +40,11 @@ export function createAssertions(store: Store): Assertions {
 
   async function giveBack(id: string, use: string): Promise<void> {
     givenBack.set(id, use);
-    for (let tries = 0; tries < MAX_RETRIES; tries++) {
-      try {
-        await remove(id, use);
-        break;
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
-      }
-      await wait(RETRY_MS, undefined, { ref: false });
+    const take = () => remove(id, use);
+    try {
+      await withoutPatience(take).catch(() => keepTrying(take, RETRIES));
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
     }
     if (givenBack.get(id) === use) givenBack.delete(id);
   }
@@ -69,7 +65,7 @@ export function createAssertions(store: Store): Assertions {
 
     async use(id, payload, lifetimeSeconds) {
       const use = JSON.stringify({ ...payload, use: randomUUID() });
-      const undo = () => void withoutPatience(() => giveBack(id, use));
+      const undo = () => void giveBack(id, use);
       try {
         const key = assertionKey(id);
         for (;;) {

@@ -1,10 +1,7 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { Unfetchable } from './guarded-fetch.ts';
 
-/**
- * How much we fetch for strangers, so that we are no tool to flood somebody with, and nobody's flood keeps the others
- * out: a host that has served something useful is counted apart from hosts nobody has heard of.
- */
+/** Who makes us fetch. */
 export interface Asker {
   /** Of a person's browser, or of a program. */
   readonly address: string;
@@ -12,6 +9,10 @@ export interface Asker {
   readonly place: 'page' | 'endpoint';
 }
 
+/**
+ * How much we fetch for strangers, so that we are no tool to flood somebody with, and nobody's flood keeps the others
+ * out: a host that has served something useful is counted apart from hosts nobody has heard of.
+ */
 export interface FetchLimits {
   /**
    * Counts one fetch.

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { keepTrying } from '../adapters/keep-trying.ts';
 import { withoutPatience } from '../adapters/patience.ts';
 import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import type { Key, Store, Write } from '../adapters/store.ts';
@@ -24,8 +24,7 @@ export interface Attempt {
 /** How long a key is remembered. */
 const LIFETIME_SECONDS = 24 * 60 * 60;
 /** What the store did not take is offered again for ten minutes: longer than any outage that is not a disaster. */
-const RETRY_MS = 500;
-const MAX_RETRIES = 1_200;
+const RETRIES = { everyMs: 500, tries: 1_200 };
 
 /**
  * The records behind idempotency keys. Each is sealed as a whole and for its own place: hashes of documents could be
@@ -100,9 +99,7 @@ export function createAttempts(options: { store: Store; secrets: Secrets; log: L
   }
 
   function insistLater(write: () => Promise<unknown>): void {
-    withoutPatience(() => keepTrying(write)).catch((err) =>
-      log.error({ event: 'idempotency.unsaved', err }),
-    );
+    keepTrying(write, RETRIES).catch((err) => log.error({ event: 'idempotency.unsaved', err }));
   }
 }
 
@@ -115,16 +112,3 @@ export const attemptKey = (owner: string, tool: string, key: string): Key => ({
 });
 
 const contextOf = ({ tag }: Key): string => `idempotency ${tag}`;
-
-/** @throws StoreUnavailable when it was in vain */
-async function keepTrying(write: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    await wait(RETRY_MS, undefined, { ref: false });
-    try {
-      await write();
-      return;
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable) || tries === MAX_RETRIES) throw error;
-    }
-  }
-}

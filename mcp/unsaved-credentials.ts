@@ -1,5 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { withoutPatience } from '../adapters/patience.ts';
+import { keepTrying } from '../adapters/keep-trying.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -17,9 +16,8 @@ export interface UnsavedCredentials {
   has(grantId: string): boolean;
 }
 
-const RETRY_MS = 500;
 /** Ten minutes: longer than any outage that is not a disaster. */
-const MAX_RETRIES = 1_200;
+const RETRIES = { everyMs: 500, tries: 1_200 };
 
 export function createUnsavedCredentials(log: Log): UnsavedCredentials {
   const waiting = new Map<string, () => Promise<unknown>>();
@@ -31,24 +29,19 @@ export function createUnsavedCredentials(log: Log): UnsavedCredentials {
     if (waiting.get(grantId) === write) waiting.delete(grantId);
   }
 
-  async function keepTrying(grantId: string): Promise<void> {
-    for (let tries = 0; tries < MAX_RETRIES && waiting.has(grantId); tries++) {
-      await wait(RETRY_MS, undefined, { ref: false });
-      try {
-        await save(grantId);
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
-      }
+  async function saveLater(grantId: string): Promise<void> {
+    try {
+      await keepTrying(() => save(grantId), RETRIES);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      if (waiting.delete(grantId)) log.error({ event: 'credential.lost', grant: grantId });
     }
-    if (waiting.delete(grantId)) log.error({ event: 'credential.lost', grant: grantId });
   }
 
   return {
     add(grantId, write) {
       waiting.set(grantId, write);
-      void withoutPatience(() => keepTrying(grantId)).catch((err) =>
-        log.error({ event: 'credential.unsaved', err }),
-      );
+      saveLater(grantId).catch((err) => log.error({ event: 'credential.unsaved', err }));
     },
     save,
     has: (grantId) => waiting.has(grantId),
