@@ -191,7 +191,7 @@ export async function startApp(
       publicUrl,
       logoUrl: `${publicUrl}/assets/icon.svg`,
       log,
-      contextFor: createToolContexts({ api, credentials, idempotency }),
+      contextFor: createToolContexts({ api, credentials, idempotency, neonpanelUrl: url }),
     }),
   });
 

@@ -11,8 +11,11 @@ export function createToolContexts(options: {
   api: NeonpanelApi;
   credentials: Credentials;
   idempotency: Idempotency;
+  /** NEONPANEL_URL */
+  neonpanelUrl: string;
 }) {
   const { api, credentials, idempotency } = options;
+  const webUrl = new URL(options.neonpanelUrl).origin;
   const upstream = (exchange: Exchange) => upstreamFor({ api, credentials, exchange });
 
   return function contextFor(authInfo: AuthInfo): ToolContext {
@@ -20,6 +23,7 @@ export function createToolContexts(options: {
     const { caller, deadline, signal } = exchange;
     return {
       neonpanel: upstream(exchange),
+      webUrl,
       once(call, work) {
         if (!caller) throw new TypeError('nobody is calling');
         // A client that has gone comes back with its key and wants to hear how it ended: the work goes on without it.

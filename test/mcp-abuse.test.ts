@@ -5,7 +5,7 @@ import { tools } from '../mcp/tools/index.ts';
 import { send } from './raw-http.ts';
 import { startHarness } from './support/harness.ts';
 import { callTool, connect } from './support/oauth.ts';
-import { fixtures } from './tools/support/fixtures.ts';
+import { calls, fixtures } from './tools/support/fixtures.ts';
 import { messageOf } from './tools/support/mcp-host.ts';
 
 const harness = await startHarness();
@@ -229,5 +229,5 @@ const head = (size: number): string =>
   ].join('\r\n');
 
 test('the fixtures here are of every tool', (t) => {
-  t.is(fixtures.length, tools.length);
+  t.is(calls.length, tools.length);
 });

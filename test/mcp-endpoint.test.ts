@@ -52,7 +52,7 @@ test('[F22] [N27] every spelling of the endpoint is served where it stands, neve
   for (const path of ['/mcp', '/mcp/', '/', '/mcp?x=1']) {
     const { status, body } = await post(LIST, { path });
     t.is(status, 200, path);
-    t.is(body.result.tools.length, 14, path);
+    t.is(body.result.tools.length, 16, path);
   }
 });
 

@@ -3,16 +3,18 @@ import { Refusal } from '../../errors.ts';
 import { isObject, structured } from './answer.ts';
 import { pathOf } from './path.ts';
 import { plain } from './plain.ts';
-import type { ToolContext } from './tool.ts';
+import type { Structured, ToolContext } from './tool.ts';
 
 /** How people name a company: what listCompanies shows, whichever part of it. */
 type CompanyName = string | number;
 
-interface Company {
+export interface Company {
   readonly uuid: string;
   readonly id: string;
   readonly name: string;
   readonly shortName: string;
+  /** As NeonPanel lists it. */
+  readonly record: Structured;
 }
 
 /** 40 hex digits, or anything that looks like a UUID: taken as it is, without a look-up. */
@@ -37,7 +39,9 @@ export async function resolveCompanies(
   context: ToolContext,
 ): Promise<string[]> {
   const given = names.map(String);
-  const companies = given.every((name) => UUID.test(name)) ? [] : await accessible(context);
+  const companies = given.every((name) => UUID.test(name))
+    ? []
+    : await accessibleCompanies(context);
   const uuids = given.map((name) =>
     UUID.test(name) ? name.toLowerCase() : uuidOf(name, companies),
   );
@@ -59,7 +63,7 @@ export async function companyMiss(
 ): Promise<Refusal | undefined> {
   const { companyUuid } = args;
   if (typeof companyUuid !== 'string' || !UUID.test(companyUuid)) return undefined;
-  const companies = await accessible(context);
+  const companies = await accessibleCompanies(context);
   const isKnown = companies.some(({ uuid }) => folded(uuid) === folded(companyUuid));
   return isKnown ? undefined : unknownCompany(companyUuid, companies);
 }
@@ -90,7 +94,7 @@ const unknownCompany = (name: string, companies: readonly Company[]) =>
   );
 
 /** All companies of the user, at most MAX_PAGES × PER_PAGE. */
-async function accessible(context: ToolContext): Promise<Company[]> {
+export async function accessibleCompanies(context: ToolContext): Promise<Company[]> {
   const companies = new Map<string, Company>();
   for (let page = 1, lastPage = 1; page <= Math.min(lastPage, MAX_PAGES); page++) {
     const response = await context.neonpanel.get(pathOf('companies'), { page, per_page: PER_PAGE });
@@ -112,7 +116,13 @@ function companyOf(value: unknown): Company[] {
   if (!isObject(value) || typeof value['uuid'] !== 'string') return [];
   const part = (key: string) => String(value[key] ?? '');
   return [
-    { uuid: value['uuid'], id: part('id'), name: part('name'), shortName: part('short_name') },
+    {
+      uuid: value['uuid'],
+      id: part('id'),
+      name: part('name'),
+      shortName: part('short_name'),
+      record: value,
+    },
   ];
 }
 
@@ -127,4 +137,5 @@ function listOf(companies: readonly Company[]): string {
   return lines.join('\n') + (more > 0 ? `\nand ${more} more: see listCompanies.` : '');
 }
 
-const folded = (name: string): string => name.normalize('NFC').trim().toLowerCase();
+/** In which texts are compared. */
+export const folded = (name: string): string => name.normalize('NFC').trim().toLowerCase();

@@ -11,8 +11,10 @@ import {
   getInventoryLandedCost,
   listInventoryItems,
 } from './inventory.ts';
+import { fetch } from './fetch.ts';
 import { listReports } from './reports.ts';
 import { getRevenueAndCogs } from './revenue.ts';
+import { search } from './search.ts';
 import type { Tool } from './tool.ts';
 import { getWarehouseBalances, listWarehouses } from './warehouses.ts';
 
@@ -32,4 +34,6 @@ export const tools: readonly Tool[] = [
   createDocumentsByPdf,
   checkImportStatus,
   listCompaniesWithPermission,
+  search,
+  fetch,
 ];

@@ -92,12 +92,12 @@ export const getInventoryDetails = defineTool({
   async run({ companyUuid, inventoryId, balancesDate }, context) {
     const company = await resolveCompany(companyUuid, context);
     const item = pathOf('companies', company, 'inventory-items', inventoryId);
-    return structured(await getBalances(context.neonpanel, item, { balances_date: balancesDate }));
+    return structured(await balancesOf(context.neonpanel, item, { balances_date: balancesDate }));
   },
 });
 
 /** The path was `/details` until NeonPanel renamed it; an installation that still has the old one answers 404. */
-async function getBalances(neonpanel: Upstream, item: string, query: Query) {
+export async function balancesOf(neonpanel: Upstream, item: string, query: Query) {
   try {
     return await neonpanel.get(item + pathOf('balances'), query);
   } catch (error) {

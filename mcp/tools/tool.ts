@@ -24,6 +24,8 @@ export interface OnceCall {
 /** What a tool is given for one call. */
 export interface ToolContext {
   readonly neonpanel: Upstream;
+  /** The origin at which people use NeonPanel. */
+  readonly webUrl: string;
   /**
    * Does the work, unless a call of the same user with this tool and key has done it in the last 24 hours: then its result
    * is returned.

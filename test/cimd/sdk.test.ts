@@ -49,7 +49,7 @@ for (const kind of KINDS) {
       await userSignsIn(harness, app);
       await app.open();
       t.is(app.version(), VERSIONS[kind]);
-      t.is((await app.tools()).length, 14);
+      t.is((await app.tools()).length, 16);
       t.is((await app.call('listCompanies')).structuredContent.data.length, 3);
       clock.advance(3_660_000);
       t.is((await app.call('listCompanies')).structuredContent.data.length, 3);

@@ -217,7 +217,7 @@ for (const kind of KINDS) {
         t.is(structuredContent.data.length, 3);
         await restart();
       }
-      t.is((await app.tools()).length, 14);
+      t.is((await app.tools()).length, 16);
       t.is(app.provider.saved.length, 1, 'one sign-in, no refresh');
     },
   );

@@ -58,7 +58,7 @@ for (const [era, method, params] of DISCOVERY) {
     const { status, body } = await anonymous(open.url, era, method, params);
     t.is(status, 200, JSON.stringify(body));
     t.is(body.error, undefined);
-    if (method === 'tools/list') t.is(body.result.tools.length, 14);
+    if (method === 'tools/list') t.is(body.result.tools.length, 16);
     else t.truthy(body.result.capabilities.tools);
   });
 }
@@ -117,7 +117,7 @@ openTest(
     await modern.connect(new StreamableHTTPClientTransport(address));
     await legacy.connect(new TransportV1(address) as never);
     for (const client of [modern, legacy]) {
-      t.is((await client.listTools()).tools.length, 14);
+      t.is((await client.listTools()).tools.length, 16);
       await t.throwsAsync(() => client.callTool({ name: 'listCompanies', arguments: {} }));
     }
   },
@@ -130,7 +130,7 @@ for (const kind of KINDS) {
       const app = createApp(`${open.url}/mcp`, { kind });
       t.teardown(() => app.close());
       await app.open();
-      t.is((await app.tools()).length, 14);
+      t.is((await app.tools()).length, 16);
       const refusal = await t.throwsAsync(() => app.call('listCompanies'));
       t.true(isSignInNeeded(refusal), String(refusal));
       await userSignsIn(open, app);

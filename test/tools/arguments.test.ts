@@ -5,11 +5,10 @@ import { tools } from '../../mcp/tools/index.ts';
 import { pathOf } from '../../mcp/tools/path.ts';
 import { sentence } from '../../mcp/tools/plain.ts';
 import type { Tool } from '../../mcp/tools/tool.ts';
-import { fixtures } from './support/fixtures.ts';
+import { argsOf } from './support/fixtures.ts';
 import { recordingUpstream } from './support/upstream.ts';
 
 const byName = (name: string): Tool => tools.find((tool) => tool.name === name)!;
-const argsOf = (name: string) => fixtures.find(({ tool }) => tool === name)!.args;
 const accepts = (name: string, extra: Record<string, unknown>) =>
   byName(name).input.safeParse({ ...argsOf(name), ...extra }).success;
 

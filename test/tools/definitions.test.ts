@@ -4,7 +4,7 @@ import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/
 import { definitionsOf } from '../../mcp/tools/definitions.ts';
 import { tools } from '../../mcp/tools/index.ts';
 import { READ, WRITE } from '../../resource.ts';
-import { fixtures } from './support/fixtures.ts';
+import { calls } from './support/fixtures.ts';
 
 const definitions = definitionsOf(tools);
 const ajv = new AjvJsonSchemaValidator();
@@ -20,9 +20,9 @@ test('the definitions are what they were when somebody last looked at them', (t)
   t.snapshot(definitions);
 });
 
-test('[N42] the 14 tools fit into 28 kB of JSON, and every description into 700 characters', (t) => {
-  t.is(definitions.length, 14);
-  t.true(Buffer.byteLength(JSON.stringify(definitions)) <= 28_000);
+test('[N42] the 16 tools fit into 32 kB of JSON, and every description into 700 characters', (t) => {
+  t.is(definitions.length, 16);
+  t.true(Buffer.byteLength(JSON.stringify(definitions)) <= 32_000);
   for (const { name, description, title } of definitions) {
     t.true(description.length >= 100 && description.length <= 700, name);
     t.regex(title, /^[A-Z][A-Za-z ]{5,59}$/);
@@ -61,6 +61,8 @@ for (const { name, inputSchema, outputSchema } of definitions) {
     t.deepEqual(nested, expected[name as keyof typeof expected] ?? []);
   });
 
+  // These two answer in a form of ours.
+  if (name === 'search' || name === 'fetch') continue;
   test(`[N36] ${name} promises no field and allows null in every one`, (t) => {
     for (const node of nodes(outputSchema).slice(1)) {
       t.is(node['required'], undefined);
@@ -75,7 +77,7 @@ test('required and optional arguments are those of the API', (t) => {
   const required = Object.fromEntries(
     definitions.map(({ name, inputSchema }) => [name, inputSchema['required'] ?? []]),
   );
-  for (const { tool, args } of fixtures) t.deepEqual(required[tool], Object.keys(args), tool);
+  for (const { tool, args } of calls) t.deepEqual(required[tool], Object.keys(args), tool);
 });
 
 for (const tool of tools) {
@@ -113,7 +115,7 @@ for (const [index, tool] of tools.entries()) {
     const validate = ajv.getValidator(definitions[index]!.outputSchema);
     const leaf = fc.oneof(fc.constant(null), fc.integer(), fc.string(), fc.boolean());
     const value = fc.oneof(leaf, fc.array(leaf), fc.dictionary(fc.string(), leaf));
-    const { answer } = fixtures[index]!;
+    const { answer } = calls[index]!;
     const fields = [...Object.keys(tool.output.shape), 'brand_new'];
     const changed = fc.record({ field: fc.constantFrom(...fields), value }).map((change) => ({
       ...answer,
@@ -129,7 +131,7 @@ for (const [index, tool] of tools.entries()) {
 
   test(`what ${tool.name} lists as its arguments is accepted when it is called`, (t) => {
     const validate = ajv.getValidator(definitions[index]!.inputSchema);
-    const { args } = fixtures[index]!;
+    const { args } = calls[index]!;
     t.true(validate(args).valid);
     t.true(tool.input.safeParse(args).success);
     t.false(validate({ ...args, unknown: 1 }).valid);

@@ -5,7 +5,7 @@ import { definitionsOf } from '../../mcp/tools/definitions.ts';
 import { argumentsOf } from '../../mcp/tools/input.ts';
 import { tools } from '../../mcp/tools/index.ts';
 import type { Tool } from '../../mcp/tools/tool.ts';
-import { fixtures } from './support/fixtures.ts';
+import { argsOf } from './support/fixtures.ts';
 import { recordingUpstream, type Sent } from './support/upstream.ts';
 
 /** Whatever is called with whatever: what may be asked of NeonPanel is written down here once. */
@@ -13,7 +13,7 @@ import { recordingUpstream, type Sent } from './support/upstream.ts';
 const COMPANY = 'companies/[0-9a-f]{40}';
 const ID = '[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*';
 const PATHS = new RegExp(
-  `^/(?:companies|reports|revenue-and-cogs|import/bill/instructions` +
+  `^/(?:companies|reports(?:/\\d+)?|revenue-and-cogs|import/bill/instructions` +
     `|permissions/[A-Za-z0-9]+(?:[:._-][A-Za-z0-9]+)*/companies` +
     `|${COMPANY}/(?:inventory-items(?:/[1-9]\\d*/(?:balances|landed-cost|cogs))?` +
     `|warehouses(?:/${ID}/balances)?|create/bill|import/bill/pdf|import/bill/status/${ID}))$`,
@@ -26,7 +26,6 @@ const checkedBy = new Map(
     argumentsOf(tools[index]!.input, definition.inputSchema),
   ]),
 );
-const argsOf = (name: string) => fixtures.find(({ tool }) => tool === name)!.args;
 
 /** What the server does with arguments, and what NeonPanel hears of it. A refusal is fine, anything else that is thrown is not. */
 async function call(tool: Tool, args: unknown): Promise<{ refused: boolean; sent: Sent[] }> {

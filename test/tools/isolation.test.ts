@@ -30,7 +30,7 @@ function echoFor({ clientId }: AuthInfo): ToolContext {
     return { status: 200, body, retryAfterSeconds: undefined };
   };
   const unused = () => Promise.reject(new Error('unused'));
-  return { neonpanel: { get, post: unused }, once: unused };
+  return { neonpanel: { get, post: unused }, webUrl: 'https://my.neonpanel.test', once: unused };
 }
 
 /**
@@ -123,7 +123,11 @@ for (const era of ERAS) {
         const body = isFirst ? { filler: 'x'.repeat(16_000_000) } : { caller: info.clientId };
         return { status: 200, body, retryAfterSeconds: undefined };
       };
-      return { neonpanel: { get, post: get }, once: () => Promise.reject(new Error('unused')) };
+      return {
+        neonpanel: { get, post: get },
+        webUrl: 'https://my.neonpanel.test',
+        once: () => Promise.reject(new Error('unused')),
+      };
     };
     const url = await mcpHost(t, factory({ contextFor }));
 

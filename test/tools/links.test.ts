@@ -178,7 +178,8 @@ async function endpoint(t: ExecutionContext) {
     post: (path: string, body: unknown, query = {}) =>
       call({ method: 'POST' as const, path, query, body }),
   };
-  const context: ToolContext = { neonpanel, once: (_call, work) => work(neonpanel) };
+  const webUrl = 'https://my.neonpanel.test';
+  const context: ToolContext = { neonpanel, webUrl, once: (_call, work) => work(neonpanel) };
   const url = await mcpHost(t, factory({ contextFor: () => context }));
   // The two servers of this test listen by then: each has asked for its own address.
   lookups.length = 0;

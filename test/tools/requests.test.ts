@@ -1,11 +1,10 @@
 import test from 'ava';
 import { tools } from '../../mcp/tools/index.ts';
 import type { Tool } from '../../mcp/tools/tool.ts';
-import { fixtures } from './support/fixtures.ts';
+import { argsOf, calls, fixtures } from './support/fixtures.ts';
 import { HPH, notFound, recordingUpstream, runTool } from './support/upstream.ts';
 
 const byName = (name: string): Tool => tools.find((tool) => tool.name === name)!;
-const argsOf = (name: string) => fixtures.find(({ tool }) => tool === name)!.args;
 
 for (const { tool, args, sends, answer } of fixtures) {
   test(`[N35] [N40] ${tool} with its required arguments asks for exactly ${sends.path}`, async (t) => {
@@ -85,7 +84,7 @@ for (const [name, extra, query] of optional) {
 
 test('the tables above cover every tool', (t) => {
   t.deepEqual(
-    fixtures.map(({ tool }) => tool),
+    calls.map(({ tool }) => tool),
     tools.map((tool) => tool.name),
   );
 });

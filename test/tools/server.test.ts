@@ -6,12 +6,11 @@ import { createLog } from '../../log.ts';
 import { definitionsOf } from '../../mcp/tools/definitions.ts';
 import { tools } from '../../mcp/tools/index.ts';
 import { READ, WRITE } from '../../resource.ts';
-import { answerFromFixtures, fixtures } from './support/fixtures.ts';
+import { answerFromFixtures, argsOf, fixtures } from './support/fixtures.ts';
 import { authInfo, callTool, ERAS, factory, mcpHost, post, rpc } from './support/mcp-host.ts';
 import { recordingUpstream, type Answer, type Sent } from './support/upstream.ts';
 
 const definitions = JSON.parse(JSON.stringify(definitionsOf(tools)));
-const argsOf = (name: string) => fixtures.find(({ tool }) => tool === name)!.args;
 const answering = (answer: Parameters<typeof recordingUpstream>[0]) => {
   const upstream = recordingUpstream(answer);
   return { sent: upstream.sent, serve: factory({ contextFor: () => upstream.context }) };
@@ -263,7 +262,7 @@ for (const era of ERAS) {
       if (i % 10 === 3) {
         t.true((await callTool(url, era, tool, { nonsense: i })).message.result.isError);
       } else if (i % 10 === 5) {
-        t.is((await post(url, era, 'tools/list')).message.result.tools.length, 14);
+        t.is((await post(url, era, 'tools/list')).message.result.tools.length, 16);
       } else if (i % 10 === 7 && tool.startsWith('create')) {
         t.is((await callTool(url, era, tool, args)).status, 403);
       } else {

@@ -3,7 +3,7 @@ import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { definitionsOf } from '../../mcp/tools/definitions.ts';
 import { safeFileName } from '../../mcp/tools/file.ts';
 import { tools } from '../../mcp/tools/index.ts';
-import { fixtures } from './support/fixtures.ts';
+import { argsOf, fixtures } from './support/fixtures.ts';
 import { callTool, ERAS, factory, mcpHost, post } from './support/mcp-host.ts';
 import { recordingUpstream } from './support/upstream.ts';
 
@@ -37,7 +37,7 @@ for (const { name, inputSchema } of definitions) {
 
   test(`[T42] ${name} takes no text of a megabyte, wherever it is put`, (t) => {
     const tool = tools.find((each) => each.name === name)!;
-    const { args } = fixtures.find((each) => each.tool === name)!;
+    const args = argsOf(name);
     const big = 'A'.repeat(1_000_000);
     for (const key of [...Object.keys(tool.input.shape), 'file', 'content']) {
       for (const value of [big, [big], { file: big }]) {

@@ -29,7 +29,10 @@ const get = (path: string, query: Record<string, unknown> = {}): Sent => ({
   query,
 });
 
-/** One ordinary call of every tool: what goes in, what NeonPanel is asked, what it answers. All invented. */
+/**
+ * One ordinary call of every tool whose answer is NeonPanel's own: what goes in, what NeonPanel is asked, what it answers.
+ * All invented.
+ */
 export const fixtures: readonly Fixture[] = [
   {
     tool: 'listCompanies',
@@ -168,3 +171,28 @@ export function answerFromFixtures(sent: Sent): Answer {
   const found = fixtures.find(({ sends }) => sends.path === sent.path);
   return found ? { body: found.answer } : new Error(`no fixture for ${sent.path}`);
 }
+
+/** The same of the tools that answer in a form of their own. */
+const ownForm: readonly Pick<Fixture, 'tool' | 'args' | 'answer'>[] = [
+  {
+    tool: 'search',
+    args: { query: 'mug' },
+    answer: { results: [{ id: 'report:1', title: 'P&L', url: 'https://my.neonpanel.test/app' }] },
+  },
+  {
+    tool: 'fetch',
+    args: { id: `item:${HPH.uuid}:7` },
+    answer: {
+      id: `item:${HPH.uuid}:7`,
+      title: 'Mug',
+      text: 'name: Mug',
+      url: 'https://my.neonpanel.test/app',
+      metadata: { kind: 'item' },
+    },
+  },
+];
+
+/** Of every tool, in the order of the list. */
+export const calls = [...fixtures, ...ownForm];
+
+export const argsOf = (name: string) => calls.find(({ tool }) => tool === name)!.args;

@@ -33,7 +33,8 @@ export function recordingUpstream(answer: (sent: Sent) => Answer = () => ({ body
     get: (path, query) => take({ method: 'GET', path, query: present(query) }),
     post: (path, body, query) => take({ method: 'POST', path, query: present(query), body }),
   };
-  const context: ToolContext = { neonpanel, once: (_call, work) => work(neonpanel) };
+  const webUrl = 'https://my.neonpanel.test';
+  const context: ToolContext = { neonpanel, webUrl, once: (_call, work) => work(neonpanel) };
   return { sent, context, neonpanel };
 }
 
