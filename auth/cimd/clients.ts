@@ -6,9 +6,9 @@ import type { GuardedFetch } from '../../adapters/guarded-fetch.ts';
 import type { Config } from '../../config.ts';
 import { addressOf } from '../../http/address.ts';
 import type { Log } from '../../log.ts';
-import { acceptDocument, type ClientDocument } from './document.ts';
+import { type KeySet, verifies } from '../client-keys.ts';
+import { acceptDocument, acceptKeySet, type ClientDocument } from './document.ts';
 import { documentUrlProblem, isUrlShaped } from './document-url.ts';
-import { acceptKeySet, type KeySet, verifies } from './key-set.ts';
 import { notAnAddress, notOpen, notThere, notUsable } from './refusals.ts';
 
 /**
