@@ -19,6 +19,8 @@ main() {
     npm ci --no-audit --no-fund
     say 'installing the packages of bench/package-lock.json'
     npm ci --no-audit --no-fund --prefix bench
+    say 'installing the packages of test/suites/package-lock.json'
+    npm ci --no-audit --no-fund --ignore-scripts --prefix test/suites
     missing=$(missing_programs)
     [ -z "$missing" ] || install "$missing"
   fi

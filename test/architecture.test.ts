@@ -90,7 +90,7 @@ const PARTS: readonly Part[] = [
 
 const files = globSync('**/*.ts', {
   cwd: ROOT,
-  exclude: ['**/node_modules', 'test/suites', '.*'],
+  exclude: ['**/node_modules', '.*'],
 }).toSorted();
 const product = files.filter((file) => !/^(test|bench)\//.test(file));
 const imports = new Map(

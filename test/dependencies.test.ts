@@ -20,6 +20,10 @@ const lockfiles = globSync('{,bench/,test/suites/**/}package-lock.json', {
   exclude: ['**/node_modules'],
 }).toSorted();
 
+const SUITES = 'test/suites/package-lock.json';
+/** No mistake of an older version: another one would be as good, once it is tried. */
+const MEASURED = 'what was measured';
+
 /** Path in node_modules to entry, without the project itself. */
 const entriesOf = (file: string): [path: string, entry: Locked][] =>
   Object.entries(read(file).packages as Record<string, Locked>).filter(([path]) => path !== '');
@@ -47,9 +51,9 @@ const FLOORS: readonly { name: string; below: string; from?: string; id: string 
     below: '1.24.0',
     id: 'CVE-2025-66414: no protection against DNS rebinding',
   },
-  { name: '@modelcontextprotocol/server', below: '2.4.0', id: 'what was measured' },
-  { name: '@modelcontextprotocol/client', below: '2.4.0', id: 'what was measured' },
-  { name: '@modelcontextprotocol/node', below: '2.1.2', id: 'what was measured' },
+  { name: '@modelcontextprotocol/server', below: '2.4.0', id: MEASURED },
+  { name: '@modelcontextprotocol/client', below: '2.4.0', id: MEASURED },
+  { name: '@modelcontextprotocol/node', below: '2.1.2', id: MEASURED },
   {
     name: '@modelcontextprotocol/inspector',
     below: '0.14.1',
@@ -83,7 +87,9 @@ test('[T56] no locked package is one of the versions known to be bad', (t) => {
     const problems = entriesOf(file).flatMap(([path, { version = '' }]) =>
       problemsOf(nameOf(path), version),
     );
-    t.deepEqual(problems, [], file);
+    // Others' suites bring the protocol's packages as they were when they were written.
+    const bad = problems.filter((each) => file !== SUITES || !each.endsWith(MEASURED));
+    t.deepEqual(bad, [], file);
   }
 });
 
@@ -121,6 +127,7 @@ test('[T56] every entry of a lockfile has an exact version and a hash, and comes
 
 test('[T56] only node may run a script when it is installed', (t) => {
   for (const file of lockfiles) {
+    if (file === SUITES) continue;
     const scripts = entriesOf(file).filter(([, { hasInstallScript }]) => hasInstallScript);
     const allowed = file === 'package-lock.json' ? ['node'] : [];
     t.deepEqual(
@@ -130,6 +137,8 @@ test('[T56] only node may run a script when it is installed', (t) => {
     );
   }
   t.deepEqual(read('package.json').allowScripts, { node: true });
+  const setup = readFileSync(join(ROOT, 'scripts/setup.sh'), 'utf8');
+  t.regex(setup, /npm ci .*--ignore-scripts --prefix test\/suites$/m);
 });
 
 test('[T56] package.json and the lockfile agree, and every version is exact', (t) => {
@@ -139,7 +148,7 @@ test('[T56] package.json and the lockfile agree, and every version is exact', (t
     for (const kind of ['dependencies', 'devDependencies']) {
       t.deepEqual(locked['']![kind] ?? {}, manifest[kind] ?? {}, `${file} ${kind}`);
       for (const [name, version] of Object.entries(manifest[kind] ?? {})) {
-        t.regex(String(version), /^\d+\.\d+\.\d+$/, name);
+        t.regex(String(version), /^\d+\.\d+\.\d+(?:-alpha\.\d+)?$/, name);
         t.is(locked[`node_modules/${name}`]?.version, version, name);
       }
     }
