@@ -34,6 +34,7 @@ import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
 import { securityHeaders } from './http/headers.ts';
 import { health } from './http/health.ts';
+import { readLogo } from './http/logo.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
@@ -84,6 +85,14 @@ export async function startApp(
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
   const { publicUrl } = config;
+
+  const views = createViews({
+    brand: config.brand.name,
+    color: config.brand.color,
+    logo: config.brand.logo === undefined ? undefined : readLogo(config.brand.logo),
+    sandbox: config.sandbox.enabled,
+    supportUrl: config.supportUrl,
+  });
 
   const { store, isSettled } = watchOutages(await openStore(config, now, log));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
@@ -141,11 +150,6 @@ export async function startApp(
     limits: options.waitingClients,
   });
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
-  const views = createViews({
-    brand: config.brand.name,
-    sandbox: config.sandbox.enabled,
-    supportUrl: config.supportUrl,
-  });
 
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
@@ -224,7 +228,7 @@ export async function startApp(
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
-  app.use(site({ publicUrl, version: VERSION, views }));
+  app.use(site({ publicUrl, version: VERSION, views, ready }));
 
   let listening: Listening;
   try {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Secrets } from '../adapters/secrets.ts';
-import { Refusal } from '../errors.ts';
 import { setHostCookie } from '../http/cookies.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
+import { forged } from './page-refusals.ts';
 
 /**
  * The consent form's guard against forged submissions: a double submit. The browser that was shown the page holds a
@@ -56,8 +56,3 @@ function isSigned(secrets: Secrets, cookie: string): boolean {
   const [, random, code] = /^([\w-]{43})\.([\w-]{43})$/.exec(cookie) ?? [];
   return random !== undefined && secrets.verifyMac('browser', random, code!);
 }
-
-const forged = (detail: string) =>
-  new Refusal('access_denied', 403, 'This page must be opened and answered in the same browser.', {
-    detail,
-  });

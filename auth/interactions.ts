@@ -2,16 +2,18 @@ import type { Context } from 'koa';
 import type { Interaction, InteractionResults, Provider } from 'oidc-provider';
 import type { NeonpanelLogin } from '../adapters/neonpanel/neonpanel.ts';
 import type { Secrets } from '../adapters/secrets.ts';
-import { answerInteraction } from '../adapters/oidc-models.ts';
+import { codeKey, grantKey } from '../adapters/grants.ts';
+import { answerInteraction, interactionKey } from '../adapters/oidc-models.ts';
 import type { Entry, Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
 import { Refusal } from '../errors.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
-import { auditRequest } from '../http/context.ts';
-import { pageHeaders } from '../http/headers.ts';
+import { auditRequest, requestId } from '../http/context.ts';
+import { logRefusal, wantsPage } from '../http/errors.ts';
+import { answerPage } from '../http/page.ts';
 import { WRITE } from '../resource.ts';
-import type { Views } from '../views/render.ts';
+import type { ConsentPage, Views } from '../views/render.ts';
 import { type Approval, approvalOf } from './approval.ts';
 import { isUrlShaped } from './cimd/document-url.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
@@ -19,7 +21,15 @@ import { checkConsentSubmission, consentCode } from './csrf.ts';
 import { refusal } from './events.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import { type ClaimedTransaction, createLoginTransactions } from './login-transaction.ts';
-import { choiceIsMissing, requestIsOver, signInFailed } from './page-refusals.ts';
+import { falselyClaimedApp, verifiedApp } from './known-apps.ts';
+import {
+  choiceIsMissing,
+  type Ending,
+  PageRefusal,
+  requestIsOver,
+  signInFailed,
+  unknownClient,
+} from './page-refusals.ts';
 import { PATHS } from './paths.ts';
 import { redirectTarget } from './redirect-uri.ts';
 
@@ -50,29 +60,45 @@ export function createInteractions(options: InteractionOptions) {
 
   async function showConsent(ctx: Context, uid: string): Promise<void> {
     const interaction = await interactionOf(ctx, uid);
+    const client = await drawConsent(ctx, interaction);
     const { params } = interaction;
-    const client = await options.provider().Client.find(params.client_id as string);
-    if (!client) throw new Refusal('invalid_client', 400, 'The client is not known any more.');
-    const target = redirectTarget(params.redirect_uri as string);
-    pageHeaders(ctx);
-    ctx.type = 'html';
-    ctx.body = views.consent({
-      target: target.name,
-      targetKind: target.kind,
-      clientName: client.clientName,
-      clientHost: isUrlShaped(client.clientId) ? new URL(client.clientId).host : undefined,
-      offersWrite: String(params.scope).split(' ').includes(WRITE),
-      neonpanelHost: new URL(config.neonpanel.url).host,
-      action: `${PATHS.interaction}/${uid}`,
-      csrf: consentCode(ctx, secrets, uid),
-      expiresAt: new Date(interaction.exp * 1000).toISOString().slice(11, 16) + ' UTC',
-    });
     auditRequest(ctx, 'consent', {
       outcome: 'shown',
       client_id: client.clientId,
       grant: uid,
       scope: String(params.scope),
     });
+  }
+
+  /** @param missing the form came without a decision @returns who asks */
+  async function drawConsent(ctx: Context, { uid, params, exp }: Interaction, missing = false) {
+    const redirectUri = params.redirect_uri as string;
+    const client = await options.provider().Client.find(params.client_id as string);
+    if (!client) {
+      throw new PageRefusal(unknownClient(redirectUri), 400, {
+        code: 'invalid_client',
+        description: 'The client is not known any more.',
+      });
+    }
+    const { clientId, clientName } = client;
+    const target = redirectTarget(redirectUri);
+    const page: ConsentPage = {
+      target: target.name,
+      targetKind: target.kind,
+      verifiedApp: verifiedApp(redirectUri),
+      clientName,
+      claimedApp: clientName && falselyClaimedApp(clientName, redirectUri),
+      clientHost: isUrlShaped(clientId) ? new URL(clientId).host : undefined,
+      offersWrite: String(params.scope).split(' ').includes(WRITE),
+      neonpanelHost: new URL(config.neonpanel.url).host,
+      action: `${PATHS.interaction}/${uid}`,
+      csrf: consentCode(ctx, secrets, uid),
+      now: now(),
+      expiresAt: exp * 1000,
+      isMissingChoice: missing ? { supportCode: requestId(ctx) } : undefined,
+    };
+    answerPage(ctx, (reader) => views.consent(reader, page), { uiLocales: params.ui_locales });
+    return client;
   }
 
   async function decide(ctx: Context, uid: string): Promise<void> {
@@ -103,8 +129,17 @@ export function createInteractions(options: InteractionOptions) {
         auditDecision(ctx, interaction, 'denied');
         return answer(ctx, uid, denied('the user declined'));
       default:
-        throw choiceIsMissing(uid);
+        return askAgain(ctx, interaction);
     }
+  }
+
+  /** The page once more, with what is wrong on top. @throws Refusal 400 for programs */
+  async function askAgain(ctx: Context, interaction: Interaction): Promise<void> {
+    const problem = choiceIsMissing();
+    if (!wantsPage(ctx)) throw problem;
+    logRefusal(ctx, problem);
+    ctx.status = problem.status;
+    await drawConsent(ctx, interaction, true);
   }
 
   async function callback(ctx: Context): Promise<void> {
@@ -112,8 +147,8 @@ export function createInteractions(options: InteractionOptions) {
     const state = parameters.get('state') ?? '';
     const claimed = await transactions.claim(state, (uid) => readBinding(ctx, uid));
     // A stale state leaves the cookie alone: another tab may be about to finish with it.
-    if (!claimed) {
-      const over = requestIsOver('no login transaction for this state and browser');
+    if (typeof claimed === 'string') {
+      const over = requestIsOver(claimed, 'no login transaction for this state and browser');
       auditRequest(ctx, 'login', { outcome: 'refused', ...refusal(over) });
       throw over;
     }
@@ -149,7 +184,8 @@ export function createInteractions(options: InteractionOptions) {
     known?: Entry,
   ): Promise<void> {
     const returnTo = await answerInteraction(store, uid, result, also, known);
-    if (!returnTo) throw requestIsOver('the interaction is gone, or was answered meanwhile');
+    if (!returnTo)
+      throw requestIsOver('over', 'the interaction is gone, or was answered meanwhile');
     redirect(ctx, returnTo);
   }
 
@@ -162,7 +198,16 @@ export function createInteractions(options: InteractionOptions) {
     } catch (error) {
       if ((error as { error?: string }).error !== 'invalid_request') throw error;
     }
-    throw requestIsOver('no interaction for this address and browser');
+    throw requestIsOver(await endingOf(uid), 'no interaction for this address and browser');
+  }
+
+  /** Told to whoever knows the address, which nobody can guess: it helps people, and opens nothing. */
+  async function endingOf(uid: string): Promise<Ending> {
+    const [entry, code, grant] = await store.read(interactionKey(uid), codeKey(uid), grantKey(uid));
+    if (code || grant) return 'used';
+    if (!entry) return 'expired';
+    const { result } = JSON.parse(entry.value) as Pick<Interaction, 'result'>;
+    return result?.error ? 'declined' : 'otherBrowser';
   }
 }
 

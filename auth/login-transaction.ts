@@ -5,6 +5,7 @@ import { interactionKey } from '../adapters/oidc-models.ts';
 import type { Entry, Key, Store } from '../adapters/store.ts';
 import type { Approval } from './approval.ts';
 import { LOGIN_TTL_SECONDS } from './lifetimes.ts';
+import type { Ending } from './page-refusals.ts';
 
 /**
  * The login transaction: the way from our consent page through NeonPanel's login and back.
@@ -66,31 +67,32 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
     /**
      * Takes the transaction of a callback, once.
      * @param nonceOf the binding nonce this browser holds for an interaction, if any
-     * @returns undefined if there is none (any more), if it belongs to another browser (it is gone then), or if the
+     * @returns why not, if there is none (any more), if it belongs to another browser (it is gone then), or if the
      * request it was for is over
      */
     async claim(
       state: string,
       nonceOf: (uid: string) => string | undefined,
-    ): Promise<ClaimedTransaction | undefined> {
+    ): Promise<ClaimedTransaction | Ending> {
       const uid = uidOf(state);
-      if (!uid) return undefined;
+      if (!uid) return 'over';
       const [entry, interaction] = await store.read(loginKey(uid), interactionKey(uid));
-      if (!entry || entry.value === CLAIMED) return undefined;
+      if (!entry) return 'expired';
+      if (entry.value === CLAIMED) return 'used';
       const record = JSON.parse(entry.value) as LoginRecord;
       // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
-      if (!isSame(record.stateHash, digest(state))) return undefined;
+      if (!isSame(record.stateHash, digest(state))) return 'used';
       const nonce = nonceOf(uid);
       const claimed = await store.commit([
         { key: loginKey(uid), expect: { version: entry.version }, put: CLAIMED, lifetime: 'keep' },
       ]);
-      if (!claimed || nonce === undefined || !isSame(record.nonceHash, digest(nonce)))
-        return undefined;
-      if (!interaction) return undefined;
+      if (!claimed) return 'used';
+      if (nonce === undefined || !isSame(record.nonceHash, digest(nonce))) return 'otherBrowser';
+      if (!interaction) return 'expired';
       const { approved } = record;
       const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
         { codeVerifier: string } | undefined;
-      if (!kept) return undefined;
+      if (!kept) return 'over';
       const { params } = JSON.parse(interaction.value) as { params: { client_id: string } };
       const { codeVerifier } = kept;
       return { uid, clientId: params.client_id, state, codeVerifier, approved, interaction };

@@ -1,55 +1,68 @@
 import { NeonpanelError } from '../adapters/neonpanel/neonpanel.ts';
 import { Refusal, StoreUnavailable } from '../errors.ts';
-import type { MessagePage } from '../views/render.ts';
+import { inEnglish, type Message } from '../views/render.ts';
+import { namedApp } from './known-apps.ts';
 import { PATHS } from './paths.ts';
 
-/**
- * A refusal that knows how to put itself to a person.
- *
- * @param more.description for programs, if what a person is told makes no sense to them; ASCII (RFC 6749 §5.2)
- */
+/** A refusal that knows how to put itself to a person, in whatever language the person reads. */
 export class PageRefusal extends Refusal {
-  readonly page: MessagePage;
+  readonly page: PageOfRefusal;
 
+  /**
+   * @param more.description for programs, if what a person is told makes no sense to them; ASCII (RFC 6749 §5.2)
+   * @param more.forMaker what the maker of the app should know, in English; shown to the person as such
+   * @param more.retryAt the path of ours from which the person can try again
+   */
   constructor(
-    page: MessagePage,
+    message: Message,
     status: number,
     more: {
       code?: string;
       description?: string;
       detail?: string | undefined;
+      forMaker?: string;
+      retryAt?: string;
       retryAfterSeconds?: number | undefined;
       cause?: unknown;
     } = {},
   ) {
-    const { code = 'invalid_request', description = `${page.title}. ${page.text}` } = more;
+    const { code = 'invalid_request', description = inEnglish(message), forMaker, retryAt } = more;
     super(code, status, description, more);
-    this.page = page;
+    this.page = { message, forMaker, retryAt };
   }
 }
 
-/** The request, or the person's way through it, is over: expired, finished, or started in another browser. */
-export const requestIsOver = (detail: string) =>
-  new PageRefusal(
-    {
-      title: 'This sign-in can no longer be completed',
-      text: 'It has expired, was completed already, or was started in another browser. Go back to your app and connect again.',
-    },
-    400,
-    { detail },
-  );
+interface PageOfRefusal {
+  readonly message: Message;
+  readonly forMaker: string | undefined;
+  readonly retryAt: string | undefined;
+}
+
+/** Why a request, or the person's way through it, is over; `over` if that can't be told. */
+export type Ending = 'expired' | 'used' | 'declined' | 'otherBrowser' | 'over';
+
+export const requestIsOver = (ending: Ending, detail: string) =>
+  new PageRefusal({ key: ending }, 400, { detail });
+
+/** The client is gone. @param redirectUri as it was asked for: it may tell which app that was */
+export function unknownClient(redirectUri: unknown): Message {
+  const app = namedApp(redirectUri);
+  return app ? { key: 'unknownClientOf', values: { app } } : { key: 'unknownClient' };
+}
+
+/** The form was not sent by our page, or not by the browser that our page was shown in. */
+export const forged = (detail: string) =>
+  new PageRefusal({ key: 'forged' }, 403, {
+    code: 'access_denied',
+    description: 'This page must be opened and answered in the same browser.',
+    detail,
+  });
 
 /** The form came without a decision: a browser extension, or a program. */
-export const choiceIsMissing = (uid: string) =>
-  new PageRefusal(
-    {
-      title: 'Please choose',
-      text: 'Neither of the two buttons was pressed.',
-      action: { href: `${PATHS.interaction}/${uid}`, label: 'Back to the question' },
-    },
-    400,
-    { detail: 'decision is neither approve nor deny' },
-  );
+export const choiceIsMissing = () =>
+  new Refusal('invalid_request', 400, 'decision must be approve or deny.', {
+    detail: 'decision is neither approve nor deny',
+  });
 
 /**
  * To be given to `catch` where NeonPanel is asked: its failure, or the store's, becomes a page from which the person can
@@ -60,38 +73,16 @@ export const choiceIsMissing = (uid: string) =>
 export const signInFailed =
   (uid: string) =>
   (error: unknown): never => {
-    const action = { href: `${PATHS.interaction}/${uid}`, label: 'Try again' };
+    const retryAt = `${PATHS.interaction}/${uid}`;
     if (error instanceof StoreUnavailable) {
       const { code, detail, retryAfterSeconds } = error;
-      throw new PageRefusal({ ...BUSY, action }, 503, { code, detail, retryAfterSeconds });
+      throw new PageRefusal({ key: 'busy' }, 503, { code, detail, retryAfterSeconds, retryAt });
     }
     if (!(error instanceof NeonpanelError)) throw error;
-    const isRefused = error.kind === 'refused';
     const detail = [error.message, error.detail].filter(Boolean).join(': ');
-    throw isRefused
-      ? new PageRefusal({ ...REFUSED, action }, 400, {
-          code: 'access_denied',
-          detail,
-          cause: error,
-        })
-      : new PageRefusal({ ...UNAVAILABLE, action }, 502, {
-          code: 'temporarily_unavailable',
-          detail,
-          cause: error,
-        });
+    const [key, status, code] =
+      error.kind === 'refused'
+        ? (['neonpanelRefused', 400, 'access_denied'] as const)
+        : (['neonpanelAway', 502, 'temporarily_unavailable'] as const);
+    throw new PageRefusal({ key }, status, { code, detail, retryAt, cause: error });
   };
-
-const BUSY = {
-  title: 'Please try again in a moment',
-  text: 'A part of this service is not answering right now. Your request is kept for a few minutes.',
-};
-
-const REFUSED = {
-  title: 'NeonPanel did not sign you in',
-  text: 'NeonPanel refused this sign-in. You can try again, perhaps with another account.',
-};
-
-const UNAVAILABLE = {
-  title: 'NeonPanel can’t be reached right now',
-  text: 'Your request is kept for a few minutes. Try again in a moment.',
-};

@@ -2,47 +2,35 @@ import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import { requestId } from '../http/context.ts';
 import { type ErrorPage, wantsPage } from '../http/errors.ts';
-import { pageHeaders } from '../http/headers.ts';
-import type { MessagePage, Views } from '../views/render.ts';
-import { PageRefusal, requestIsOver } from './page-refusals.ts';
+import { answerPage } from '../http/page.ts';
+import type { Message, Views } from '../views/render.ts';
+import { PageRefusal, requestIsOver, unknownClient } from './page-refusals.ts';
 import { PATHS } from './paths.ts';
 
 /** A refusal as a page: what happened, what to do now, and the code to give to support. */
 export function drawRefusal(views: Views): ErrorPage {
   return (ctx, refusal) => {
-    pageHeaders(ctx);
-    ctx.type = 'html';
-    ctx.body = views.message({
-      ...(PAGES[refusal.code] ?? FALLBACK(refusal)),
-      ...(refusal instanceof PageRefusal && refusal.page),
-      supportCode: requestId(ctx),
-    });
+    const page = refusal instanceof PageRefusal ? refusal.page : pageFor(ctx, refusal);
+    answerPage(ctx, (reader) => views.message(reader, { ...page, supportCode: requestId(ctx) }));
   };
 }
 
-const PAGES: Record<string, MessagePage> = {
-  invalid_client: {
-    title: 'This app is not known here any more',
-    text: 'Remove the NeonPanel connector in your app and add it again; it then registers itself anew.',
-  },
-  temporarily_unavailable: {
-    title: 'Please try again in a moment',
-    text: 'A part of this service is not answering right now. Nothing is lost: reload this page in a few seconds.',
-  },
-  server_error: {
-    title: 'Something went wrong on our side',
-    text: 'Please try again. If it keeps happening, tell us the code below.',
-  },
-  not_found: {
-    title: 'There is nothing here',
-    text: 'The address may be mistyped. To connect an app, start from that app.',
-  },
-};
-
-const FALLBACK = (refusal: Refusal): MessagePage => ({
-  title: 'This request can’t be completed',
-  text: `${refusal.description} Go back to your app and connect again.`,
-});
+/** What people are told of a refusal that was thrown for programs. */
+function pageFor(ctx: Context, refusal: Refusal): { message: Message; forMaker?: string } {
+  if (refusal.status === 429) return { message: { key: 'tooMany' } };
+  switch (refusal.code) {
+    case 'invalid_client':
+      return { message: unknownClient(new URLSearchParams(ctx.querystring).get('redirect_uri')) };
+    case 'temporarily_unavailable':
+      return { message: { key: 'tryLater' } };
+    case 'server_error':
+      return { message: { key: 'serverError' } };
+    case 'not_found':
+      return { message: { key: 'notFound' } };
+    default:
+      return { message: { key: 'notPossible' }, forMaker: refusal.description };
+  }
+}
 
 /**
  * Answers what the engine must not redirect: an unknown client, an unregistered redirect URI, a request that is over.
@@ -67,7 +55,7 @@ export function authorizationErrorRenderer(draw: ErrorPage) {
       ctx.status < 500 &&
       out.error !== 'invalid_client';
     const refusal = isOver
-      ? requestIsOver((error as { error_detail?: string }).error_detail ?? description)
+      ? requestIsOver('over', (error as { error_detail?: string }).error_detail ?? description)
       : new Refusal(out.error, ctx.status, description);
     draw(ctx, refusal);
   };

@@ -14,11 +14,14 @@ export function securityHeaders(options: { https: boolean }): Middleware {
 /**
  * Policy of our pages. There is no `form-action`: Chromium applies it to the whole redirect chain that follows a form,
  * which ends at the client. There is no Cross-Origin-Opener-Policy: clients open us in a popup and wait for it.
+ *
+ * @param options.script the page loads our own script; none where anything is decided
  */
-export function pageHeaders(ctx: Context): void {
+export function pageHeaders(ctx: Context, options: { script?: boolean } = {}): void {
+  const script = options.script ? "script-src 'self'; " : '';
   ctx.set(
     'Content-Security-Policy',
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    `default-src 'none'; ${script}style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'`,
   );
   ctx.set('X-Frame-Options', 'DENY');
   ctx.set('Cache-Control', 'no-store');

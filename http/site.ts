@@ -4,30 +4,47 @@ import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
 import { wantsPage } from './errors.ts';
-import { pageHeaders } from './headers.ts';
+import { answerPage } from './page.ts';
 
-/** The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, robots.txt. */
-export function site(options: { publicUrl: string; version: string; views: Views }) {
-  const { publicUrl, version, views } = options;
+/** A logo comes from an operator and may be an SVG: opened by itself, it must neither run nor load anything. */
+const ASSET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/**
+ * The few addresses that are neither OAuth nor MCP: the front door, what pages load, robots.txt.
+ *
+ * @param options.ready resolves if we can serve
+ */
+export function site(options: {
+  publicUrl: string;
+  version: string;
+  views: Views;
+  ready: () => Promise<void>;
+}) {
+  const { publicUrl, version, views, ready } = options;
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
-  router.get('/', (ctx: Context) => {
+  router.get('/', async (ctx: Context) => {
     ctx.vary('Accept');
     if (!wantsPage(ctx)) {
       ctx.body = { name: 'neonpanel-mcp', version, mcp_endpoint: mcpUrl, issuer: publicUrl };
       return;
     }
-    pageHeaders(ctx);
-    ctx.type = 'html';
-    ctx.body = views.home({ mcpUrl });
+    const isReady = await ready().then(
+      () => true,
+      () => false,
+    );
+    answerPage(ctx, (reader) => views.home(reader, { mcpUrl, isReady }), { script: true });
   });
 
-  router.get('/assets/style.css', (ctx: Context) => {
-    ctx.set('Cache-Control', 'public, max-age=3600');
-    ctx.type = 'css';
-    ctx.body = views.stylesheet;
-  });
+  for (const [path, { type, body }] of views.assets) {
+    router.get(path, (ctx: Context) => {
+      ctx.set('Cache-Control', 'public, max-age=3600');
+      ctx.set('Content-Security-Policy', ASSET_POLICY);
+      ctx.type = type;
+      ctx.body = body;
+    });
+  }
 
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
@@ -36,18 +53,12 @@ export function site(options: { publicUrl: string; version: string; views: Views
     if (ctx.method === 'OPTIONS') answerOptions(ctx, ['GET', 'HEAD']);
   });
 
-  router.get('/assets/icon.svg', (ctx: Context) => {
-    ctx.set('Cache-Control', 'public, max-age=3600');
-    ctx.type = 'image/svg+xml';
-    ctx.body = views.icon;
-  });
-
   router.get('/robots.txt', (ctx: Context) => {
     ctx.type = 'text/plain';
     ctx.body = 'User-agent: *\nDisallow: /\n';
   });
 
-  const paths = ['/', '/assets/style.css', '/assets/icon.svg', '/robots.txt'];
+  const paths = ['/', ...views.assets.keys(), '/robots.txt'];
   router.all(paths, (ctx: Context) => {
     // POST / is the MCP endpoint.
     const methods = ctx.path === '/' ? 'GET, HEAD, POST, OPTIONS' : 'GET, HEAD';

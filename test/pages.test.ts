@@ -98,9 +98,16 @@ test('[T31] pages do not answer preflights, whatever the origin', async (t) => {
   }
 });
 
-test('pages contain no script, no inline style, no handler, and load nothing but our stylesheet and icon', (t) => {
+const COPY_SCRIPT =
+  /^<script src="\/assets\/copy\.js\?v=[0-9a-f]{8}" data-copy="Copy" data-copied="Copied" defer><\/script>$/;
+
+test('pages contain no script but the home page’s own, no inline style, no handler, and load nothing but our stylesheet and icon', (t) => {
   for (const [what, { dom, text }] of pages) {
-    t.is(dom.querySelectorAll('script, style, iframe, object, embed, base, svg').length, 0, what);
+    t.is(dom.querySelectorAll('style, iframe, object, embed, base, svg').length, 0, what);
+    const scripts = dom.querySelectorAll('script').map((script) => script.outerHTML);
+    const copies = what === 'home' ? [COPY_SCRIPT] : [];
+    t.is(scripts.length, copies.length, what);
+    for (const [i, script] of scripts.entries()) t.regex(script, copies[i]!);
     for (const element of dom.querySelectorAll('*')) {
       const handlers = Object.keys(element.attributes).filter((name) => /^on|^style$/i.test(name));
       t.deepEqual(handlers, [], `${what}: ${element.toString().slice(0, 80)}`);
@@ -108,7 +115,11 @@ test('pages contain no script, no inline style, no handler, and load nothing but
       t.true(source === undefined || source.startsWith('/assets/'), what);
     }
     const links = dom.querySelectorAll('link').map((link) => link.getAttribute('href'));
-    t.deepEqual(links, ['/assets/icon.svg', '/assets/style.css'], what);
+    t.deepEqual(
+      links.map((link) => link?.replace(/\?v=[0-9a-f]{8}$/, '')),
+      ['/assets/icon.svg', '/assets/style.css'],
+      what,
+    );
     t.false(/<meta[^>]+http-equiv/i.test(text), what);
     t.false(/\{\{|<%|undefined|\[object/.test(text), what);
   }

@@ -1,53 +1,134 @@
-import { readFileSync } from 'node:fs';
 import { Eta } from 'eta';
+import { type Asset, createAssets } from './assets.ts';
+import { type Language, LANGUAGES } from './languages.ts';
+import { emphasised } from './rich-text.ts';
+import { fill, type MessageKey, TEXTS, type ValuesOf } from './texts/texts.ts';
+import { clockTime, minutesBetween } from './time.ts';
 
-/** What every page shows besides its own text. */
+/** How the pages look, and what every one of them shows besides its own text. */
 export interface Surroundings {
   readonly brand: string;
+  /** Accent colour, `#rrggbb`; made lighter or darker until it can be read. */
+  readonly color?: string | undefined;
+  readonly logo?: Logo | undefined;
   /** Behind us is the sandbox, not NeonPanel. */
   readonly sandbox: boolean;
   readonly supportUrl?: string | undefined;
+}
+
+export interface Logo {
+  readonly kind: 'svg' | 'png';
+  readonly content: Uint8Array;
+}
+
+/** Who looks at a page. */
+export interface Reader {
+  readonly language: Language;
+  /** The same address, asked again, shows the same page: it may be offered in other languages. */
+  readonly canSwitch: boolean;
 }
 
 export interface ConsentPage {
   /** Where the answer goes: a host, or an app's scheme. */
   readonly target: string;
   readonly targetKind: 'web' | 'loopback' | 'app';
+  /** The app whose address that is, if it is on our list. */
+  readonly verifiedApp: string | undefined;
   /** What the client calls itself; anyone can choose it. */
   readonly clientName: string | undefined;
+  /** A well-known app that the client takes itself for, at an address that is not that app's. */
+  readonly claimedApp: string | undefined;
   /** Where the client describes itself, if it does (a client metadata document). */
   readonly clientHost: string | undefined;
   readonly offersWrite: boolean;
   readonly neonpanelHost: string;
   readonly action: string;
   readonly csrf: string;
-  readonly expiresAt: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+  /** The form came without a decision. With the code for support. */
+  readonly isMissingChoice?: { readonly supportCode: string } | undefined;
 }
 
+/** Something that did not work, told to people: what happened, and what to do now. */
+export type Message = {
+  [K in MessageKey]: { readonly key: K } & (keyof ValuesOf<K> extends never
+    ? { readonly values?: undefined }
+    : { readonly values: ValuesOf<K> });
+}[MessageKey];
+
 export interface MessagePage {
-  readonly title: string;
-  readonly text: string;
-  readonly action?: { readonly href: string; readonly label: string } | undefined;
+  readonly message: Message;
+  /** Where to try again. */
+  readonly retryAt?: string | undefined;
+  /** For who made the app, in English. */
+  readonly forMaker?: string | undefined;
   /** The request id: what a support person searches the log for. */
-  readonly supportCode?: string;
+  readonly supportCode: string;
 }
 
 export interface HomePage {
   readonly mcpUrl: string;
+  /** This server can serve right now. */
+  readonly isReady: boolean;
 }
 
-/** One typed function per page: props in, HTML out. Everything is escaped by default. */
+/**
+ * One typed function per page: a reader and props in, HTML out. A page is a template, a function here, and its texts in
+ * every language. Templates escape by default; texts with values in them go through `rich`, which escapes as well.
+ */
 export function createViews(surroundings: Surroundings) {
   const eta = new Eta({ views: import.meta.dirname, cache: true });
-  const draw = (template: string, props: object) =>
-    eta.render(template, { ...surroundings, ...props });
+  const { assets, links } = createAssets(surroundings);
+  const draw = (template: string, { language, canSwitch }: Reader, props: object) => {
+    const texts = TEXTS[language];
+    const common = { ...surroundings, links, language, texts, fill, rich: emphasised };
+    return eta.render(template, { ...common, languages: canSwitch && LANGUAGES, ...props });
+  };
   return {
-    consent: (page: ConsentPage): string => draw('./consent', { title: 'Connect', ...page }),
-    message: (page: MessagePage): string => draw('./message', page),
-    home: (page: HomePage): string => draw('./home', { title: 'Connect', ...page }),
-    icon: readFileSync(`${import.meta.dirname}/icon.svg`, 'utf8'),
-    stylesheet: readFileSync(`${import.meta.dirname}/style.css`, 'utf8'),
+    consent(reader: Reader, page: ConsentPage): string {
+      const { language } = reader;
+      const { title, problem } = TEXTS[language].consent;
+      return draw('./consent', reader, {
+        title: page.isMissingChoice ? `${problem}: ${title}` : title,
+        ...page,
+        expires: {
+          minutes: minutesBetween(page.now, page.expiresAt, language),
+          time: clockTime(page.expiresAt, language),
+        },
+      });
+    },
+    message(reader: Reader, { message, ...page }: MessagePage): string {
+      const text = TEXTS[reader.language].messages[message.key];
+      const title = fill(text.title, message.values);
+      return draw('./message', reader, { title, text, values: message.values, ...page });
+    },
+    home(reader: Reader, page: HomePage): string {
+      const { title } = TEXTS[reader.language].home;
+      return draw('./home', reader, { title, guides: guidesFor(page.mcpUrl), ...page });
+    },
+    /** What our pages load, by path. */
+    assets: assets as ReadonlyMap<string, Asset>,
   };
 }
 
 export type Views = ReturnType<typeof createViews>;
+
+/** A message for programs, which are spoken to in English and in ASCII (RFC 6749 §5.2). */
+export function inEnglish({ key, values }: Message): string {
+  const { title, text, todo } = TEXTS.en.messages[key];
+  return fill(`${title}. ${text} ${todo}`, values)
+    .replaceAll('’', "'")
+    .replaceAll(/[“”]/g, '"')
+    .replaceAll('…', '...');
+}
+
+/** What is copied into each app, beside the address itself. */
+const guidesFor = (url: string) => ({
+  claudeCode: `claude mcp add --transport http neonpanel ${url}`,
+  cursor: JSON.stringify({ mcpServers: { neonpanel: { url } } }, null, 2),
+  vscode: `code --add-mcp '${JSON.stringify({ name: 'neonpanel', type: 'http', url })}'`,
+  others: `npx mcp-remote ${url}`,
+});

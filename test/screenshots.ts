@@ -1,0 +1,64 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { launchChromium } from './support/chromium.ts';
+import { startHarness } from './support/harness.ts';
+import { authorizationRequest, register } from './support/oauth.ts';
+
+/** `npm run screenshots`: pictures of the pages for README and docs, made by the server itself. */
+const PLACE = join(import.meta.dirname, '../docs/screenshots');
+/** A page of documentation should not take longer than a page of ours. */
+const MAX_BYTES = 150 * 1024;
+
+const CHATGPT = 'https://chatgpt.com/connector_platform_oauth_redirect';
+const DESKTOP = { width: 760, height: 600 };
+const PHONE = { width: 360, height: 640 };
+
+const harness = await startHarness({ env: { SUPPORT_URL: 'https://support.example/' } });
+const chromium = await launchChromium();
+try {
+  mkdirSync(PLACE, { recursive: true });
+  const page = await chromium.context.newPage();
+  await consent(page, 'ChatGPT', CHATGPT);
+  await shoot(page, 'consent', DESKTOP);
+  await shoot(page, 'consent-dark', DESKTOP, 'dark');
+  await shoot(page, 'consent-phone', PHONE);
+  await consent(page, 'ChatGPT', CHATGPT, 'ja');
+  await shoot(page, 'consent-ja', DESKTOP);
+  await chromium.context.clearCookies();
+  await consent(page, 'Claude Code', 'http://localhost:54545/callback');
+  await shoot(page, 'consent-loopback', DESKTOP);
+  await consent(page, 'ChatGPT', 'https://chatgpt.example.net/callback');
+  await shoot(page, 'consent-claimed', DESKTOP);
+  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
+  await page.click('button[value=approve]');
+  await shoot(page, 'error', DESKTOP);
+  await page.goto(`${harness.url}/`);
+  await shoot(page, 'home', DESKTOP);
+  await shoot(page, 'home-phone-dark', PHONE, 'dark');
+} finally {
+  await chromium.close();
+  await harness.close();
+}
+
+async function consent(page: Page, name: string, redirectUri: string, locales?: string) {
+  const metadata = { client_name: name, redirect_uris: [redirectUri] };
+  const client = (await register(harness.url, metadata)).body;
+  const request = authorizationRequest(harness.url, client, { ui_locales: locales });
+  await page.goto(request.url.href);
+}
+
+async function shoot(
+  page: Page,
+  name: string,
+  viewport: { width: number; height: number },
+  colorScheme: 'light' | 'dark' = 'light',
+): Promise<void> {
+  await page.setViewportSize(viewport);
+  await page.emulateMedia({ colorScheme });
+  const path = join(PLACE, `${name}.png`);
+  await page.screenshot({ path, fullPage: true });
+  const { size } = statSync(path);
+  if (size > MAX_BYTES) throw new Error(`${path} has ${size} bytes`);
+  process.stdout.write(`${name}.png ${Math.round(size / 1024)} kB\n`);
+}

@@ -1,0 +1,190 @@
+import type { Texts } from './texts.ts';
+
+const over = 'Este inicio de sesión ya no se puede completar';
+const again = 'Vuelva a su aplicación y conéctela de nuevo.';
+const tellMaker = 'Si se repite, avise al fabricante de la aplicación.';
+
+export const es: Texts = {
+  layout: {
+    sandbox:
+      'Este servidor funciona con un entorno de pruebas y datos inventados. Nada de lo que hay aquí es una cuenta real de NeonPanel.',
+    languages: 'Idioma',
+    help: 'Ayuda',
+  },
+
+  consent: {
+    title: 'Conectar una aplicación',
+    heading: '¿Conectar con {target}?',
+    verified: 'Dirección verificada de {app}',
+    verifiedMeans:
+      'Verificada quiere decir: según la lista que mantenemos, esta dirección pertenece a {app}. No dice nada de lo que la aplicación hace con sus datos.',
+    saidName: 'La aplicación dice llamarse {name}.',
+    describedAt: 'La aplicación está descrita en {host} y dice llamarse {name}.',
+    describedAtOnly: 'La aplicación está descrita en {host}.',
+    anyName: 'Cualquiera puede elegir un nombre: lo que cuenta es la dirección de arriba.',
+    notThatApp:
+      'La aplicación se llama a sí misma {name}, pero esta dirección no es una de las que conocemos de {app}. Continúe solo si usted la conoce.',
+    loopback:
+      'La respuesta va a un programa de este ordenador. Continúe solo si usted mismo acaba de iniciarlo.',
+    appLink:
+      'La respuesta va a una aplicación de este dispositivo que abre los enlaces {target}. Cualquier aplicación puede abrirlos: continúe solo si acaba de empezar desde esa aplicación.',
+    allows: 'Qué podrá hacer',
+    read: 'Leer',
+    readAllows:
+      'sus empresas, existencias, almacenes, costes de entrega, costes de ventas (COGS), ingresos e informes en NeonPanel.',
+    readForbids: 'No puede cambiar ni borrar nada, y nunca ve su contraseña de NeonPanel.',
+    write: 'Permitirle también crear documentos,',
+    writeAllows:
+      'por ejemplo facturas, en NeonPanel. Sigue sin poder cambiar ni borrar lo que ya existe.',
+    writeHint:
+      'Deje esta casilla vacía para permitir solo la lectura. Si la aplicación le ha enviado aquí porque quería crear algo, márquela.',
+    next: 'Qué pasa después',
+    nextSignIn: 'Usted inicia sesión en NeonPanel, en {host}.',
+    nextReturn: 'Vuelve a {target}, y la aplicación queda conectada.',
+    nextEnd: 'Puede terminar la conexión en cualquier momento.',
+    approve: 'Continuar a NeonPanel',
+    deny: 'Cancelar',
+    expires: 'Esta solicitud caduca en {minutes}, a las {time}.',
+    problem: 'Hay un problema',
+    problemChoose: 'No se ha pulsado ninguno de los dos botones. Elija uno de ellos.',
+  },
+
+  home: {
+    title: 'Conecte su asistente de IA',
+    lead: 'Este servidor permite que ChatGPT, Claude, Cursor, VS Code y otras aplicaciones de IA trabajen con su cuenta de NeonPanel: sus empresas, existencias, costes, ingresos e informes.',
+    address: 'La dirección para conectar',
+    copy: 'Copiar',
+    copied: 'Copiado',
+    noSecret: 'No hace falta ningún identificador de cliente ni secreto.',
+    how: 'Cómo conectar',
+    chatgpt:
+      'Settings → Apps & Connectors → Advanced settings: active el modo de desarrollador (Developer mode). Luego elija Create, pegue la dirección y seleccione OAuth.',
+    claude: 'Settings → Connectors → Add custom connector, y pegue la dirección.',
+    claudeCode: 'Ejecute esto y escriba después /mcp para iniciar sesión:',
+    cursor: 'Ponga esto en ~/.cursor/mcp.json:',
+    vscode: 'Ejecute esto:',
+    others:
+      'Cualquier aplicación que hable MCP puede conectarse: dele la dirección, con el transporte «Streamable HTTP». Para una que no pueda iniciar sesión por sí misma, ejecute esto:',
+    othersName: 'Otras aplicaciones',
+    then: 'Qué pasa entonces',
+    thenAsk:
+      'Su aplicación abre una página de este servidor, que dice quién pregunta y qué podrá hacer la aplicación.',
+    thenSignIn: 'Usted inicia sesión en NeonPanel. Ninguna aplicación ve nunca su contraseña.',
+    thenUse: 'Su aplicación puede leer. Solo puede crear documentos si usted lo ha permitido.',
+    status: 'Estado',
+    statusUp: 'Este servidor funciona.',
+    statusDown:
+      'Una parte de este servidor no responde en este momento. Inténtelo de nuevo dentro de un momento.',
+    statusMore: 'Estado para programas',
+  },
+
+  message: {
+    next: 'Qué hacer ahora',
+    supportCode: 'Si pide ayuda, dé este código:',
+    forMaker: 'Para el fabricante de la aplicación:',
+    tryAgain: 'Intentar de nuevo',
+  },
+
+  messages: {
+    expired: {
+      title: over,
+      text: 'Ha durado más de lo permitido, o nunca empezó.',
+      todo: again,
+    },
+    used: {
+      title: over,
+      text: 'Ya se completó, o se empezó de nuevo en otra pestaña.',
+      todo: `Si la aplicación está conectada, ha terminado. Si no: ${again}`,
+    },
+    declined: {
+      title: over,
+      text: 'Usted lo ha cancelado, y no se ha conectado nada.',
+      todo: `Si ha cambiado de opinión: ${again}`,
+    },
+    otherBrowser: {
+      title: over,
+      text: 'Se empezó en otro navegador, o este navegador no guarda las cookies.',
+      todo: `Siga en el mismo navegador de principio a fin. ${again}`,
+    },
+    over: {
+      title: over,
+      text: 'Ha caducado, ya se completó, o se empezó en otro navegador.',
+      todo: again,
+    },
+    unknownClient: {
+      title: 'Esta aplicación ya no se conoce aquí',
+      text: 'Lo que la aplicación recuerda de este servidor ya no es válido.',
+      todo: 'Quite el conector de NeonPanel en su aplicación y añádalo de nuevo; la aplicación se registra entonces otra vez.',
+    },
+    unknownClientOf: {
+      title: '{app} ya no se conoce aquí',
+      text: 'Lo que {app} recuerda de este servidor ya no es válido.',
+      todo: 'Quite el conector de NeonPanel en {app} y añádalo de nuevo; la aplicación se registra entonces otra vez.',
+    },
+    tryLater: {
+      title: 'Inténtelo de nuevo dentro de un momento',
+      text: 'Una parte de este servicio no responde en este momento. No se ha perdido nada.',
+      todo: 'Recargue esta página dentro de unos segundos.',
+    },
+    busy: {
+      title: 'Inténtelo de nuevo dentro de un momento',
+      text: 'Una parte de este servicio no responde en este momento.',
+      todo: 'Su solicitud se guarda unos minutos. Inténtelo de nuevo dentro de un momento.',
+    },
+    tooMany: {
+      title: 'Demasiadas solicitudes',
+      text: 'Desde su red se ha pedido más de lo que este servicio permite a la vez.',
+      todo: 'Espere un minuto y recargue esta página.',
+    },
+    serverError: {
+      title: 'Algo ha fallado por nuestra parte',
+      text: 'No es culpa suya.',
+      todo: 'Inténtelo de nuevo. Si se repite, indíquenos el código de abajo.',
+    },
+    notFound: {
+      title: 'Aquí no hay nada',
+      text: 'Puede que la dirección esté mal escrita.',
+      todo: 'Para conectar una aplicación, empiece en esa aplicación.',
+    },
+    forged: {
+      title: 'Esta solicitud no se puede completar',
+      text: 'Esta página debe abrirse y responderse en el mismo navegador, y solo desde este sitio.',
+      todo: again,
+    },
+    notPossible: {
+      title: 'Esta solicitud no se puede completar',
+      text: 'La aplicación ha enviado algo que este servicio no acepta.',
+      todo: `${again} ${tellMaker}`,
+    },
+    neonpanelAway: {
+      title: 'NeonPanel no está disponible en este momento',
+      text: 'No hemos podido iniciar su sesión allí.',
+      todo: 'Su solicitud se guarda unos minutos. Inténtelo de nuevo dentro de un momento.',
+    },
+    neonpanelRefused: {
+      title: 'NeonPanel no ha iniciado su sesión',
+      text: 'NeonPanel ha rechazado este inicio de sesión.',
+      todo: 'Puede intentarlo de nuevo, quizá con otra cuenta.',
+    },
+    notAnAddress: {
+      title: 'No se puede reconocer esta aplicación',
+      text: 'Dice que su descripción está en una dirección, pero no podemos usar esa dirección.',
+      todo: 'Avise al fabricante de la aplicación.',
+    },
+    notOpen: {
+      title: 'Esta aplicación no está permitida aquí',
+      text: 'Solo pueden conectarse las aplicaciones que se prepararon antes.',
+      todo: 'Pregunte a quien gestiona este servicio.',
+    },
+    descriptionInvalid: {
+      title: 'La descripción de esta aplicación no es válida',
+      text: 'Lo que {host} dice de la aplicación no se puede aceptar.',
+      todo: 'Avise al fabricante de la aplicación, o inténtelo de nuevo cuando la haya corregido.',
+    },
+    descriptionAway: {
+      title: 'La descripción de la aplicación no se puede cargar en este momento',
+      text: 'Este servicio ha preguntado a {host} por la aplicación y no ha recibido una respuesta útil.',
+      todo: `Recargue esta página dentro de un minuto. ${tellMaker}`,
+    },
+  },
+};

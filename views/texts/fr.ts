@@ -1,0 +1,192 @@
+import type { Texts } from './texts.ts';
+
+const over = 'Cette connexion ne peut plus être terminée';
+const again = 'Retournez dans votre application et connectez-la de nouveau.';
+const tellMaker = 'Si cela se répète, prévenez l’éditeur de l’application.';
+
+export const fr: Texts = {
+  layout: {
+    sandbox:
+      'Ce serveur utilise un environnement de test et des données inventées. Rien ici n’est un vrai compte NeonPanel.',
+    languages: 'Langue',
+    help: 'Aide',
+  },
+
+  consent: {
+    title: 'Connecter une application',
+    heading: 'Se connecter à {target} ?',
+    verified: 'Adresse vérifiée de {app}',
+    verifiedMeans:
+      'Vérifiée veut dire : selon la liste que nous tenons, cette adresse appartient à {app}. Cela ne dit rien de ce que l’application fait de vos données.',
+    saidName: 'L’application dit s’appeler {name}.',
+    describedAt: 'L’application est décrite sur {host} et dit s’appeler {name}.',
+    describedAtOnly: 'L’application est décrite sur {host}.',
+    anyName: 'N’importe qui peut choisir un nom : c’est l’adresse ci-dessus qui compte.',
+    notThatApp:
+      'L’application se nomme {name}, mais cette adresse n’est pas une de celles que nous connaissons de {app}. Ne continuez que si vous la connaissez.',
+    loopback:
+      'La réponse est envoyée à un programme sur cet ordinateur. Ne continuez que si vous venez de le lancer vous-même.',
+    appLink:
+      'La réponse est envoyée à une application de cet appareil qui ouvre les liens {target}. Toute application peut le faire : ne continuez que si vous venez de cette application.',
+    allows: 'Ce qu’elle pourra faire',
+    read: 'Lire',
+    readAllows:
+      'vos sociétés, stocks, entrepôts, coûts de revient rendus, coûts des ventes (COGS), chiffres d’affaires et rapports dans NeonPanel.',
+    readForbids:
+      'Elle ne peut rien modifier ni supprimer, et ne voit jamais votre mot de passe NeonPanel.',
+    write: 'Lui permettre aussi de créer des documents,',
+    writeAllows:
+      'par exemple des factures, dans NeonPanel. Elle ne peut toujours ni modifier ni supprimer ce qui existe.',
+    writeHint:
+      'Laissez cette case vide pour ne permettre que la lecture. Si l’application vous a envoyé ici parce qu’elle voulait créer quelque chose, cochez-la.',
+    next: 'Et ensuite',
+    nextSignIn: 'Vous vous connectez à NeonPanel, sur {host}.',
+    nextReturn: 'Vous revenez à {target}, et l’application est connectée.',
+    nextEnd: 'Vous pouvez mettre fin à cet accès à tout moment.',
+    approve: 'Continuer vers NeonPanel',
+    deny: 'Annuler',
+    expires: 'Cette demande expire dans {minutes}, à {time}.',
+    problem: 'Il y a un problème',
+    problemChoose: 'Aucun des deux boutons n’a été utilisé. Veuillez choisir l’un d’eux.',
+  },
+
+  home: {
+    title: 'Connectez votre assistant IA',
+    lead: 'Ce serveur permet à ChatGPT, Claude, Cursor, VS Code et d’autres applications d’IA de travailler avec votre compte NeonPanel : sociétés, stocks, coûts, chiffres d’affaires et rapports.',
+    address: 'L’adresse à connecter',
+    copy: 'Copier',
+    copied: 'Copié',
+    noSecret: 'Aucun identifiant client ni secret n’est nécessaire.',
+    how: 'Comment connecter',
+    chatgpt:
+      'Settings → Apps & Connectors → Advanced settings : activez le mode développeur (Developer mode). Choisissez ensuite Create, collez l’adresse et sélectionnez OAuth.',
+    claude: 'Settings → Connectors → Add custom connector, puis collez l’adresse.',
+    claudeCode: 'Exécutez ceci, puis tapez /mcp pour vous connecter :',
+    cursor: 'Mettez ceci dans ~/.cursor/mcp.json :',
+    vscode: 'Exécutez ceci :',
+    others:
+      'Toute application qui parle MCP peut se connecter : donnez-lui l’adresse, avec le transport « Streamable HTTP ». Pour celle qui ne sait pas se connecter seule, exécutez ceci :',
+    othersName: 'Autres applications',
+    then: 'Ce qui se passe ensuite',
+    thenAsk:
+      'Votre application ouvre une page de ce serveur, qui dit qui demande et ce que l’application pourra faire.',
+    thenSignIn:
+      'Vous vous connectez à NeonPanel. Aucune application ne voit jamais votre mot de passe.',
+    thenUse:
+      'Votre application peut lire. Elle ne peut créer des documents que si vous l’avez permis.',
+    status: 'État',
+    statusUp: 'Ce serveur fonctionne.',
+    statusDown: 'Une partie de ce serveur ne répond pas en ce moment. Réessayez dans un instant.',
+    statusMore: 'État pour les programmes',
+  },
+
+  message: {
+    next: 'Que faire maintenant',
+    supportCode: 'Si vous demandez de l’aide, donnez ce code :',
+    forMaker: 'Pour l’éditeur de l’application :',
+    tryAgain: 'Réessayer',
+  },
+
+  messages: {
+    expired: {
+      title: over,
+      text: 'Elle a duré plus longtemps que permis, ou n’a jamais commencé.',
+      todo: again,
+    },
+    used: {
+      title: over,
+      text: 'Elle a déjà été terminée, ou recommencée dans un autre onglet.',
+      todo: `Si l’application est connectée, vous avez fini. Sinon : ${again}`,
+    },
+    declined: {
+      title: over,
+      text: 'Vous l’avez annulée, et rien n’a été connecté.',
+      todo: `Si vous avez changé d’avis : ${again}`,
+    },
+    otherBrowser: {
+      title: over,
+      text: 'Elle a été commencée dans un autre navigateur, ou ce navigateur ne garde pas les cookies.',
+      todo: `Restez dans le même navigateur du début à la fin. ${again}`,
+    },
+    over: {
+      title: over,
+      text: 'Elle a expiré, a déjà été terminée, ou a été commencée dans un autre navigateur.',
+      todo: again,
+    },
+    unknownClient: {
+      title: 'Cette application n’est plus connue ici',
+      text: 'Ce que l’application a retenu de ce serveur n’est plus à jour.',
+      todo: 'Supprimez le connecteur NeonPanel dans votre application et ajoutez-le de nouveau ; elle s’enregistre alors à nouveau.',
+    },
+    unknownClientOf: {
+      title: '{app} n’est plus connu ici',
+      text: 'Ce que {app} a retenu de ce serveur n’est plus à jour.',
+      todo: 'Supprimez le connecteur NeonPanel dans {app} et ajoutez-le de nouveau ; l’application s’enregistre alors à nouveau.',
+    },
+    tryLater: {
+      title: 'Veuillez réessayer dans un instant',
+      text: 'Une partie de ce service ne répond pas en ce moment. Rien n’est perdu.',
+      todo: 'Rechargez cette page dans quelques secondes.',
+    },
+    busy: {
+      title: 'Veuillez réessayer dans un instant',
+      text: 'Une partie de ce service ne répond pas en ce moment.',
+      todo: 'Votre demande est conservée quelques minutes. Réessayez dans un instant.',
+    },
+    tooMany: {
+      title: 'Trop de demandes',
+      text: 'Votre réseau a demandé plus que ce service ne permet à la fois.',
+      todo: 'Attendez une minute, puis rechargez cette page.',
+    },
+    serverError: {
+      title: 'Un problème est survenu de notre côté',
+      text: 'Vous n’y êtes pour rien.',
+      todo: 'Veuillez réessayer. Si cela se répète, indiquez-nous le code ci-dessous.',
+    },
+    notFound: {
+      title: 'Il n’y a rien ici',
+      text: 'L’adresse est peut-être mal écrite.',
+      todo: 'Pour connecter une application, commencez dans cette application.',
+    },
+    forged: {
+      title: 'Cette demande ne peut pas aboutir',
+      text: 'Cette page doit être ouverte et remplie dans le même navigateur, et seulement depuis ce site.',
+      todo: again,
+    },
+    notPossible: {
+      title: 'Cette demande ne peut pas aboutir',
+      text: 'L’application a envoyé quelque chose que ce service n’accepte pas.',
+      todo: `${again} ${tellMaker}`,
+    },
+    neonpanelAway: {
+      title: 'NeonPanel est injoignable en ce moment',
+      text: 'Nous n’avons pas pu vous y connecter.',
+      todo: 'Votre demande est conservée quelques minutes. Réessayez dans un instant.',
+    },
+    neonpanelRefused: {
+      title: 'NeonPanel ne vous a pas connecté',
+      text: 'NeonPanel a refusé cette connexion.',
+      todo: 'Vous pouvez réessayer, peut-être avec un autre compte.',
+    },
+    notAnAddress: {
+      title: 'Cette application ne peut pas être reconnue',
+      text: 'Elle dit que sa description se trouve à une adresse, mais nous ne pouvons pas utiliser cette adresse.',
+      todo: 'Prévenez l’éditeur de l’application.',
+    },
+    notOpen: {
+      title: 'Cette application n’est pas autorisée ici',
+      text: 'Seules les applications préparées à l’avance peuvent se connecter.',
+      todo: 'Adressez-vous à la personne qui gère ce service.',
+    },
+    descriptionInvalid: {
+      title: 'La description de cette application n’est pas valable',
+      text: 'Ce que {host} dit de l’application ne peut pas être accepté.',
+      todo: 'Prévenez l’éditeur de l’application, ou réessayez quand il l’aura corrigée.',
+    },
+    descriptionAway: {
+      title: 'La description de l’application ne peut pas être chargée en ce moment',
+      text: 'Ce service a interrogé {host} au sujet de l’application et n’a pas reçu de réponse utilisable.',
+      todo: `Rechargez cette page dans une minute. ${tellMaker}`,
+    },
+  },
+};
