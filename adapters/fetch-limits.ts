@@ -1,5 +1,5 @@
 import { createBoundedMap } from '../bounded-map.ts';
-import { Unfetchable } from './guarded-fetch.ts';
+import { TooManyFetches } from './guarded-fetch.ts';
 import { createMinuteCounts } from './minute-counts.ts';
 
 /** Who makes us fetch. */
@@ -19,7 +19,7 @@ export interface FetchLimits {
    * Counts one fetch.
    * @param asker who made us fetch
    * @returns to be called when the fetch has ended
-   * @throws Unfetchable if it is one too many
+   * @throws TooManyFetches if it is one too many
    */
   start(host: string, asker: Asker | undefined): () => void;
   /** The host has served what it was asked for. */
@@ -57,7 +57,7 @@ export function createFetchLimits(options: { factor: number; now: () => number }
       const [atOnce, perMinute] = isKnown
         ? [KNOWN_AT_ONCE, TO_KNOWN_HOSTS]
         : [NEW_AT_ONCE, TO_NEW_HOSTS];
-      if (underWay[kind] >= atOnce) throw new Unfetchable('too many fetches at once', 1);
+      if (underWay[kind] >= atOnce) throw new TooManyFetches('too many fetches at once', 1);
       if (factor > 0) {
         const limits: [name: string, max: number][] = [
           [`host ${host}`, PER_HOST],
@@ -78,6 +78,6 @@ export function createFetchLimits(options: { factor: number; now: () => number }
 
   function refuseAbove(name: string, max: number): void {
     if (counts.of(name) < max) return;
-    throw new Unfetchable(`limit of fetches: ${name}`, counts.secondsLeft());
+    throw new TooManyFetches(`limit of fetches: ${name}`, counts.secondsLeft());
   }
 }

@@ -34,6 +34,11 @@ export class Unfetchable extends Error {
   }
 }
 
+/** Nobody was asked, because it is too much at the moment. */
+export class TooManyFetches extends Unfetchable {
+  override name = 'TooManyFetches';
+}
+
 /** All addresses of a host name, public or not. @throws if there are none */
 export type ResolveName = (hostname: string) => Promise<readonly string[]>;
 

@@ -14,7 +14,11 @@ const CHATGPT = 'https://chatgpt.com/connector_platform_oauth_redirect';
 const DESKTOP = { width: 760, height: 600 };
 const PHONE = { width: 360, height: 640 };
 
-const harness = await startHarness({ env: { SUPPORT_URL: 'https://support.example/' } });
+// Nobody is there: the error page says so.
+const harness = await startHarness({
+  neonpanelUrl: 'https://my.neonpanel.example',
+  env: { SUPPORT_URL: 'https://support.example/' },
+});
 const chromium = await launchChromium();
 try {
   mkdirSync(PLACE, { recursive: true });
@@ -24,18 +28,23 @@ try {
   await shoot(page, 'consent-dark', DESKTOP, 'dark');
   await shoot(page, 'consent-phone', PHONE);
   await consent(page, 'ChatGPT', CHATGPT, 'ja');
-  await shoot(page, 'consent-ja', DESKTOP);
+  await shoot(page, 'consent-ja', PHONE);
   await chromium.context.clearCookies();
   await consent(page, 'Claude Code', 'http://localhost:54545/callback');
   await shoot(page, 'consent-loopback', DESKTOP);
   await consent(page, 'ChatGPT', 'https://chatgpt.example.net/callback');
   await shoot(page, 'consent-claimed', DESKTOP);
-  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
   await page.click('button[value=approve]');
   await shoot(page, 'error', DESKTOP);
   await page.goto(`${harness.url}/`);
-  await shoot(page, 'home', DESKTOP);
-  await shoot(page, 'home-phone-dark', PHONE, 'dark');
+  // As it is behind a public address.
+  await page.evaluate((own) => {
+    for (const code of document.querySelectorAll('code')) {
+      code.textContent = code.textContent!.replace(own, 'https://mcp.neonpanel.com');
+    }
+  }, harness.url);
+  await shoot(page, 'home', { width: 760, height: 1_000 });
+  await shoot(page, 'home-phone-dark', { width: 360, height: 1_000 }, 'dark');
 } finally {
   await chromium.close();
   await harness.close();
@@ -57,7 +66,7 @@ async function shoot(
   await page.setViewportSize(viewport);
   await page.emulateMedia({ colorScheme });
   const path = join(PLACE, `${name}.png`);
-  await page.screenshot({ path, fullPage: true });
+  await page.screenshot({ path, fullPage: !name.startsWith('home') });
   const { size } = statSync(path);
   if (size > MAX_BYTES) throw new Error(`${path} has ${size} bytes`);
   process.stdout.write(`${name}.png ${Math.round(size / 1024)} kB\n`);

@@ -2,7 +2,7 @@ import { Eta } from 'eta';
 import { type Asset, createAssets } from './assets.ts';
 import { type Language, LANGUAGES } from './languages.ts';
 import { emphasised } from './rich-text.ts';
-import { fill, type MessageKey, TEXTS, type ValuesOf } from './texts/texts.ts';
+import { fill, type MessageKey, TEXTS, type Texts, type ValuesOf } from './texts/texts.ts';
 import { clockTime, minutesBetween } from './time.ts';
 
 /** How the pages look, and what every one of them shows besides its own text. */
@@ -106,8 +106,9 @@ export function createViews(surroundings: Surroundings) {
       return draw('./message', reader, { title, text, values: message.values, ...page });
     },
     home(reader: Reader, page: HomePage): string {
-      const { title } = TEXTS[reader.language].home;
-      return draw('./home', reader, { title, guides: guidesFor(page.mcpUrl), ...page });
+      const texts = TEXTS[reader.language].home;
+      const guides = guidesFor(page.mcpUrl, texts);
+      return draw('./home', reader, { title: texts.title, guides, ...page });
     },
     /** What our pages load, by path. */
     assets: assets as ReadonlyMap<string, Asset>,
@@ -125,10 +126,30 @@ export function inEnglish({ key, values }: Message): string {
     .replaceAll('…', '...');
 }
 
-/** What is copied into each app, beside the address itself. */
-const guidesFor = (url: string) => ({
-  claudeCode: `claude mcp add --transport http neonpanel ${url}`,
-  cursor: JSON.stringify({ mcpServers: { neonpanel: { url } } }, null, 2),
-  vscode: `code --add-mcp '${JSON.stringify({ name: 'neonpanel', type: 'http', url })}'`,
-  others: `npx mcp-remote ${url}`,
-});
+/** How each app is connected, and what is copied into it if it is not just the address. */
+const guidesFor = (url: string, texts: Texts['home']): readonly Guide[] => [
+  { app: 'ChatGPT', how: texts.chatgpt },
+  { app: 'Claude', how: texts.claude },
+  {
+    app: 'Claude Code',
+    how: texts.claudeCode,
+    code: `claude mcp add --transport http neonpanel ${url}`,
+  },
+  {
+    app: 'Cursor',
+    how: texts.cursor,
+    code: JSON.stringify({ mcpServers: { neonpanel: { url } } }, null, 2),
+  },
+  {
+    app: 'VS Code',
+    how: texts.vscode,
+    code: `code --add-mcp '${JSON.stringify({ name: 'neonpanel', type: 'http', url })}'`,
+  },
+  { app: texts.othersName, how: texts.others, code: `npx mcp-remote ${url}` },
+];
+
+interface Guide {
+  readonly app: string;
+  readonly how: string;
+  readonly code?: string;
+}

@@ -1,5 +1,5 @@
 import { Unacceptable } from '../../adapters/document-cache.ts';
-import { Unfetchable } from '../../adapters/guarded-fetch.ts';
+import { TooManyFetches, Unfetchable } from '../../adapters/guarded-fetch.ts';
 import { PageRefusal } from '../page-refusals.ts';
 
 /**
@@ -41,10 +41,16 @@ export const notUsable =
   };
 
 /** What exactly happened on the way is not told: it may be about a network that is none of the reader's business. */
-export const notThere = (host: string, { message, retryAfterSeconds }: Unfetchable) =>
-  new PageRefusal({ key: 'descriptionAway', values: { host } }, 503, {
+export function notThere(host: string, problem: Unfetchable): PageRefusal {
+  const { message, retryAfterSeconds } = problem;
+  const tooMany = problem instanceof TooManyFetches;
+  const told = tooMany ? ({ key: 'tooMany' } as const) : away(host);
+  return new PageRefusal(told, 503, {
     code: 'temporarily_unavailable',
     description: `client metadata could not be fetched from ${host}; try again after ${retryAfterSeconds} s`,
     detail: `client metadata document: ${message}`,
     retryAfterSeconds,
   });
+}
+
+const away = (host: string) => ({ key: 'descriptionAway', values: { host } }) as const;

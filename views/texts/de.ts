@@ -133,7 +133,7 @@ export const de: Texts = {
     },
     tooMany: {
       title: 'Zu viele Anfragen',
-      text: 'Aus Ihrem Netz kam mehr, als dieser Dienst auf einmal erlaubt.',
+      text: 'Es wurde mehr angefragt, als dieser Dienst auf einmal erlaubt.',
       todo: 'Warten Sie eine Minute und laden Sie diese Seite dann neu.',
     },
     serverError: {

@@ -135,7 +135,7 @@ export const en = {
     },
     tooMany: {
       title: 'Too many requests',
-      text: 'More was asked from your network than this service allows at a time.',
+      text: 'More was asked of this service than it allows at a time.',
       todo: 'Wait a minute, then reload this page.',
     },
     serverError: {

@@ -133,7 +133,7 @@ export const es: Texts = {
     },
     tooMany: {
       title: 'Demasiadas solicitudes',
-      text: 'Desde su red se ha pedido más de lo que este servicio permite a la vez.',
+      text: 'Se ha pedido más de lo que este servicio permite a la vez.',
       todo: 'Espere un minuto y recargue esta página.',
     },
     serverError: {

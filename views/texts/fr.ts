@@ -135,7 +135,7 @@ export const fr: Texts = {
     },
     tooMany: {
       title: 'Trop de demandes',
-      text: 'Votre réseau a demandé plus que ce service ne permet à la fois.',
+      text: 'Ce service a reçu plus de demandes qu’il n’en accepte à la fois.',
       todo: 'Attendez une minute, puis rechargez cette page.',
     },
     serverError: {
