@@ -120,7 +120,7 @@ test.serial(
       t.is(page.headers.get('retry-after'), '10');
       t.is(page.headers.get('cache-control'), 'no-store');
       t.regex(text, /The app’s description can’t be loaded right now/);
-      t.regex(text, /localhost:\d+ about the app/);
+      t.regex(text, /localhost:\d+<\/strong> about the app/);
       t.regex(text, /Reload this page/);
       t.regex(text, /<code>[\w-]{36}<\/code>/);
       t.is(host.asked.length - before, 1, 'one attempt');

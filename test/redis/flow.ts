@@ -257,7 +257,9 @@ export async function oneAtEachStep(create: () => Flow): Promise<Map<StepName, F
 
 /** Of an answer, for a message. */
 export const words = ({ body }: Answer<any>): string =>
-  (typeof body === 'string' ? body : JSON.stringify(body)).replace(/\s+/g, ' ').slice(0, 600);
+  (typeof body === 'string' ? body.replace(/^[^]*<main>/, '') : JSON.stringify(body))
+    .replace(/\s+/g, ' ')
+    .slice(0, 600);
 
 const listsCompanies = ({ status, body }: Answer<any>): boolean =>
   status === 200 && body.result?.structuredContent?.data?.length === 3;

@@ -25,15 +25,26 @@ const { host: publicHost } = new URL(PUBLIC);
 const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/** A picture opened by itself, which an operator may have put there, runs and loads nothing either. */
+const ASSET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+function policyOf(path: string, { ok, isPage }: { ok: boolean; isPage: boolean }) {
+  // Nothing is decided at the front door; it alone has a script.
+  if (ok && isPage && path === '/')
+    return PAGE_POLICY.replace("'none';", "'none'; script-src 'self';");
+  if (ok && path.startsWith('/assets/')) return ASSET_POLICY;
+  return isPage ? PAGE_POLICY : undefined;
+}
+
 /** What every answer of an address says, and what it never does. */
-function headersOf(kind: Kind, { ok, isPage }: { ok: boolean; isPage: boolean }) {
+function headersOf(path: string, kind: Kind, { ok, isPage }: { ok: boolean; isPage: boolean }) {
   const kept =
     ok && { document: 'public, max-age=300', asset: 'public, max-age=3600' }[kind as 'asset'];
   return {
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
     'x-robots-tag': 'noindex',
-    'content-security-policy': isPage ? PAGE_POLICY : undefined,
+    'content-security-policy': policyOf(path, { ok, isPage }),
     'x-frame-options': isPage ? 'DENY' : undefined,
     'cache-control': kept || 'no-store',
     // A popup of ours must keep its opener; nobody is told what we run.
@@ -66,7 +77,7 @@ for (const { path, kind, methods } of ROUTES) {
           const about = `${method} ${path} ${accept} ${answer.status}`;
           const isPage = /^text\/html/.test(answer.headers['content-type'] ?? '');
           const ok = answer.status === 200;
-          const { 'cache-control': cache, ...rest } = headersOf(kind, { ok, isPage });
+          const { 'cache-control': cache, ...rest } = headersOf(path, kind, { ok, isPage });
           assertHeaders(t, answer, rest, about);
           // Two facts that are nobody's secret, and an answer without content, may be kept.
           const isPlain = path === '/robots.txt' || path === '/' || answer.status === 204;

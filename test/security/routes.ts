@@ -48,6 +48,7 @@ export const ROUTES: readonly Route[] = [
   { path: '/', kind: 'front door', methods: ['GET', 'HEAD', 'POST'] },
   { path: '/assets/style.css', kind: 'asset', methods: ['GET', 'HEAD'] },
   { path: '/assets/icon.svg', kind: 'asset', methods: ['GET', 'HEAD'] },
+  { path: '/assets/copy.js', kind: 'asset', methods: ['GET', 'HEAD'] },
   { path: '/robots.txt', kind: 'asset', methods: ['GET', 'HEAD'] },
   ...['/healthz', '/health', '/readyz'].map((path): Route => ({
     path,
