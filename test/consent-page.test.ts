@@ -169,9 +169,9 @@ test.serial(
     tellsThat(t, await answerLogin(await stranger.goto(upstream), ada), 'otherBrowser');
 
     t.teardown(() => {
-    aheadMs = 0;
-  });
-  const late = await openConsent(harness);
+      aheadMs = 0;
+    });
+    const late = await openConsent(harness);
     const started = await approve(harness, late);
     stopAtClient(late.browser, late.attempt);
     aheadMs += 601_000;
