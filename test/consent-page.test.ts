@@ -145,7 +145,27 @@ test('a form without a decision brings the page back with what is wrong on top, 
 
 // ---------------------------------------------------------------------- how it ends
 
-// These two change what the others would see too.
+// These two change what the others would see too. In the first, nothing is remembered yet of what NeonPanel says.
+test.serial(
+  '[D18] when NeonPanel can’t be reached, trying again takes up the same request',
+  async (t) => {
+    const { page, browser, attempt, uid } = await openConsent(harness);
+    sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
+    const away = await answerConsent(page, { write: true });
+    refusedByPage(t, harness, away, 502);
+    tellsThat(t, away, 'neonpanelAway');
+    t.deepEqual(storedKinds(harness, uid), ['interaction', 'login']);
+    const again = await away.follow('a.button');
+    t.is(again.url, page.url);
+    const login = await answerConsent(again, { write: false });
+    const { stoppedAt } = await answerLogin(login, ada);
+    t.truthy(stoppedAt, login.text);
+    const { body } = await redeem(url, attempt, stoppedAt!.searchParams.get('code')!);
+    t.is(body.scope, 'neonpanel.read');
+    t.is((await browser.goto(page.url)).status, 400);
+  },
+);
+
 test.serial(
   '[X14] people are told which way a request ended: used, cancelled, another browser, too late',
   async (t) => {
@@ -202,26 +222,6 @@ test('an app that is gone is named, if the address it is at is a known one', asy
     t.false(page.text.includes('evil.example'));
   }
 });
-
-test.serial(
-  '[D18] when NeonPanel can’t be reached, trying again takes up the same request',
-  async (t) => {
-    const { page, browser, attempt, uid } = await openConsent(harness);
-    sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
-    const away = await answerConsent(page, { write: true });
-    refusedByPage(t, harness, away, 502);
-    tellsThat(t, away, 'neonpanelAway');
-    t.deepEqual(storedKinds(harness, uid), ['interaction', 'login']);
-    const again = await away.follow('a.button');
-    t.is(again.url, page.url);
-    const login = await answerConsent(again, { write: false });
-    const { stoppedAt } = await answerLogin(login, ada);
-    t.truthy(stoppedAt, login.text);
-    const { body } = await redeem(url, attempt, stoppedAt!.searchParams.get('code')!);
-    t.is(body.scope, 'neonpanel.read');
-    t.is((await browser.goto(page.url)).status, 400);
-  },
-);
 
 // ---------------------------------------------------------------------- the front door and the brand
 
