@@ -1,0 +1,329 @@
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { launchChromium } from '../support/chromium.ts';
+import { startHarness } from '../support/harness.ts';
+import { authorizationRequest, redeem, register } from '../support/oauth.ts';
+import { type Language, LANGUAGE_CODES } from '../../views/languages.ts';
+import { fill, TEXTS } from '../../views/texts/texts.ts';
+import { startConnector } from './connector.ts';
+
+/** Every page as a browser paints it and as it is read to somebody who doesn't see it. */
+
+const connector = await startConnector();
+const chromium = await launchChromium();
+const harness = await startHarness({
+  sandbox: { host: '127.0.0.1' },
+  env: { SUPPORT_URL: 'https://support.example/' },
+});
+const { url, sandbox } = harness;
+const { context } = chromium;
+test.after.always(() => Promise.all([chromium, connector, harness].map((each) => each.close())));
+test.beforeEach(() => context.clearCookies());
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const clients = new Map<string, Promise<string>>();
+/** The consent page's address for an app that redirects there. */
+async function requestOf(redirectUri: string, name: string, parameters = {}): Promise<string> {
+  const metadata = { client_name: name, redirect_uris: [redirectUri] };
+  const id = clients.get(redirectUri) ?? register(url, metadata).then(({ body }) => body.client_id);
+  clients.set(redirectUri, id);
+  const client = { client_id: await id, redirect_uris: [redirectUri] };
+  return authorizationRequest(url, client as never, parameters).url.href;
+}
+
+/** How to come to each page. */
+const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
+  home: (page) => page.goto(`${url}/`),
+  'consent, verified': async (page) =>
+    page.goto(await requestOf('https://chatgpt.com/connector_platform_oauth_redirect', 'ChatGPT')),
+  'consent, false name': async (page) =>
+    page.goto(await requestOf('https://client.example/cb', 'Claude')),
+  'consent, this computer': async (page) =>
+    page.goto(await requestOf('http://localhost:4711/cb', 'Claude Code')),
+  'consent, an app’s links, reading only': async (page) =>
+    page.goto(await requestOf('cursor://host/cb', 'Cursor', { scope: 'neonpanel.read' })),
+  'consent without a decision': async (page) => {
+    await PAGES['consent, verified']!(page);
+    const answered = page.waitForResponse((answer) => answer.request().method() === 'POST');
+    await page.evaluate(() => document.forms[0]!.submit());
+    await answered;
+    await page.waitForSelector('[role=alert]');
+  },
+  'nothing here': (page) => page.goto(`${url}/nowhere`),
+  'unknown client': (page) => page.goto(`${url}/oauth2/authorize?client_id=nobody-here`),
+  'bad request': async (page) => {
+    const request = new URL(await requestOf('https://client.example/cb', 'Claude'));
+    request.searchParams.set('redirect_uri', 'https://elsewhere.example/');
+    await page.goto(request.href);
+  },
+  'request over': (page) => page.goto(`${url}/interaction/aaaaaaaaaaaaaaaaaaaaa`),
+};
+
+/** A page that watches what the browser complains of, and whom it asks. */
+async function open(t: ExecutionContext, language: Language = 'en') {
+  const page = await context.newPage();
+  t.teardown(() => page.close());
+  page.setDefaultTimeout(20_000);
+  await page.setExtraHTTPHeaders({ 'accept-language': language });
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    // That an error page was one.
+    if (!/^Failed to load resource: .* 4\d\d /.test(message.text()))
+      complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${url}/`)) complaints.push(`asked ${request.url()}`);
+  });
+  return { page, complaints };
+}
+
+/** @returns each violation in a line; also the doubts that axe leaves to people, but for what it can't see */
+async function violations(page: Page, rules?: string[]): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations: found } = (await page.evaluate(
+    (only) =>
+      (globalThis as any).axe.run(
+        document,
+        only ? { runOnly: { type: 'rule', values: only } } : {},
+      ),
+    rules,
+  )) as AxeResults;
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+const languages: readonly Language[] = process.env.LONG_TESTS ? LANGUAGE_CODES : ['en', 'ja'];
+for (const language of languages) {
+  test.serial(`axe finds nothing on any page, in light and dark, in ${language}`, async (t) => {
+    const { page, complaints } = await open(t, language);
+    for (const [what, go] of Object.entries(PAGES)) {
+      await page.emulateMedia({ colorScheme: 'light' });
+      await go(page);
+      t.is(await page.getAttribute('html', 'lang'), language, what);
+      t.deepEqual(await violations(page), [], `${what}, light`);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      t.deepEqual(
+        await violations(page, ['color-contrast', 'link-in-text-block']),
+        [],
+        `${what}, dark`,
+      );
+    }
+    t.deepEqual(complaints, [], 'no word in the console, and nobody else asked');
+  });
+}
+
+test.serial('axe does find what is wrong', async (t) => {
+  const { page } = await open(t);
+  await page.goto(`${url}/nowhere`);
+  await page.evaluate(() => {
+    document.querySelector('h1')!.style.color = '#999';
+    document.querySelector('a')!.textContent = '';
+  });
+  const found = (await violations(page)).map((line) => line.split(':')[0]);
+  t.deepEqual(found.sort(), ['color-contrast', 'link-name']);
+});
+
+test.serial(
+  'every page fits 320 pixels, also with its text twice as large, and nothing on it moves',
+  async (t) => {
+    for (const language of ['en', 'de'] as const) {
+      const { page } = await open(t, language);
+      await page.emulateMedia({ reducedMotion: 'reduce' });
+      for (const [what, go] of Object.entries(PAGES)) {
+        await page.setViewportSize({ width: 320, height: 640 });
+        await go(page);
+        for (const size of ['100%', '200%']) {
+          const wide = await page.evaluate((fontSize) => {
+            document.documentElement.style.fontSize = fontSize;
+            return document.documentElement.scrollWidth;
+          }, size);
+          t.true(wide <= 320, `${what} at ${size} in ${language} is ${wide} wide`);
+        }
+        const moving = await page.evaluate(
+          () =>
+            [...document.querySelectorAll('*')].filter((element) => {
+              const { animationName, transitionDuration, scrollBehavior } =
+                getComputedStyle(element);
+              return `${animationName} ${transitionDuration} ${scrollBehavior}` !== 'none 0s auto';
+            }).length,
+        );
+        t.is(moving, 0, what);
+      }
+    }
+  },
+);
+
+test.serial(
+  'what can be pressed is large enough, and seen where colours are the system’s',
+  async (t) => {
+    const { page } = await open(t);
+    await page.setViewportSize({ width: 360, height: 640 });
+    for (const go of [PAGES.home!, PAGES['consent, verified']!]) {
+      await page.emulateMedia({ forcedColors: 'active' });
+      await go(page);
+      const targets = await page.locator('button, a, input:not([type=hidden])').evaluateAll((all) =>
+        all.map((element) => {
+          const target = element.closest('label') ?? element;
+          const { width, height } = target.getBoundingClientRect();
+          const { borderTopWidth, borderTopColor, backgroundColor } = getComputedStyle(element);
+          const bordered = borderTopWidth !== '0px' && borderTopColor !== backgroundColor;
+          return { name: element.outerHTML.slice(0, 60), width, height, bordered };
+        }),
+      );
+      t.true(targets.length >= 6);
+      for (const { name, width, height, bordered } of targets) {
+        // WCAG 2.2, 2.5.8
+        t.true(width >= 24 && height >= 24, `${name} is ${width} by ${height}`);
+        if (name.startsWith('<button')) t.true(bordered, name);
+      }
+    }
+  },
+);
+
+/** The page as it is read aloud. */
+const read = (page: Page): Promise<string> => page.locator('body').ariaSnapshot();
+const inOrder = (t: ExecutionContext, text: string, parts: readonly string[]): void => {
+  let at = -1;
+  for (const part of parts) {
+    const next = text.indexOf(part, at + 1);
+    t.true(next > at, `${part} in its place in\n${text}`);
+    at = next;
+  }
+};
+
+test.serial(
+  'the consent page is read in order: whose address, what for, what next, the two answers',
+  async (t) => {
+    for (const language of ['en', 'de'] as const) {
+      const { page } = await open(t, language);
+      const { consent, layout } = TEXTS[language];
+      await PAGES['consent, verified']!(page);
+      inOrder(t, await read(page), [
+        '- banner:',
+        '- main:',
+        `- heading "${fill(consent.heading, { target: 'chatgpt.com' })}" [level=1]`,
+        fill(consent.verified, { app: 'ChatGPT' }),
+        `- heading "${consent.allows}" [level=2]`,
+        '- list:',
+        consent.readAllows,
+        consent.readForbids,
+        `- checkbox "${consent.write} ${consent.writeAllows}"`,
+        `- heading "${consent.next}" [level=2]`,
+        `- button "${consent.approve}"`,
+        `- button "${consent.deny}"`,
+        '- contentinfo:',
+        `- navigation "${layout.languages}":`,
+      ]);
+      const described = await page.locator('input[type=checkbox]').getAttribute('aria-describedby');
+      t.is(await page.textContent(`#${described}`), consent.writeHint);
+    }
+  },
+);
+
+test.serial(
+  'an answer that is missing is announced on top, and its link leads to the buttons',
+  async (t) => {
+    const { page } = await open(t);
+    await PAGES['consent without a decision']!(page);
+    const { consent } = TEXTS.en;
+    inOrder(t, await read(page), [
+      `- alert "${consent.problem}":`,
+      `- heading "${consent.problem}" [level=2]`,
+      `- link "${consent.problemChoose}"`,
+      '- heading "Connect to chatgpt.com?" [level=1]',
+    ]);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    t.is(await page.evaluate(() => document.activeElement!.getAttribute('value')), 'approve');
+  },
+);
+
+test.serial(
+  'an error is read in order: what happened, what to do now, the code for support',
+  async (t) => {
+    const { page } = await open(t);
+    await PAGES['unknown client']!(page);
+    const { message, messages } = TEXTS.en;
+    inOrder(t, await read(page), [
+      '- main:',
+      `- heading "${messages.unknownClient.title}" [level=1]`,
+      messages.unknownClient.text,
+      `- heading "${message.next}" [level=2]`,
+      messages.unknownClient.todo,
+      message.supportCode,
+      '- code:',
+      '- link "Help"',
+    ]);
+  },
+);
+
+test.serial('the address and each command can be copied, and that is announced', async (t) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+  const { page, complaints } = await open(t, 'fr');
+  await page.goto(`${url}/`);
+  const { home } = TEXTS.fr;
+  t.is(await page.locator('button.copy').count(), 5);
+  const button = page.getByRole('button', {
+    name: `${home.copy} : ${home.address}`.replace(' :', ':'),
+  });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('[role=status]', { hasText: home.copied }).waitFor({ state: 'attached' });
+  t.is(await page.evaluate(() => navigator.clipboard.readText()), `${url}/mcp`);
+  t.deepEqual(complaints, []);
+});
+
+test.serial(
+  '[F20] a connection is made by keyboard alone, from the app’s page and back',
+  async (t) => {
+    const { page } = await open(t);
+    const metadata = { client_name: 'Keyboard', redirect_uris: [connector.redirectUri] };
+    const attempt = authorizationRequest(url, (await register(url, metadata)).body);
+    await page.goto(connector.pageFor(attempt));
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    await press('Tab', 'Enter');
+    await page.waitForURL(`${url}/interaction/**`);
+    // Past the question to the languages, and back into it in another one.
+    await press('Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Enter');
+    await page.waitForURL(`${url}/interaction/**?lang=de`);
+    t.is(await page.getAttribute('html', 'lang'), 'de');
+    await press('Tab', 'Space', 'Tab', 'Enter');
+    await page.waitForURL((to) => to.origin === sandbox.url);
+    const [ada] = sandbox.users as [(typeof sandbox.users)[0]];
+    await page.focus('body');
+    await press('Tab');
+    await page.keyboard.type(ada.email);
+    await press('Tab');
+    await page.keyboard.type(ada.password);
+    await press('Enter');
+    const answer = new URLSearchParams(
+      (await page.locator('#result:not(:empty)').textContent()) ?? '',
+    );
+    const { body } = await redeem(url, attempt, answer.get('code')!);
+    t.is(body.scope, 'neonpanel.read neonpanel.write');
+  },
+);
+
+test.serial(
+  '[F20] a window that the app opened still knows its opener after the language was switched',
+  async (t) => {
+    const { page } = await open(t);
+    const metadata = { client_name: 'Popup', redirect_uris: [connector.redirectUri] };
+    const attempt = authorizationRequest(url, (await register(url, metadata)).body);
+    await page.goto(connector.pageFor(attempt));
+    const [popup] = await Promise.all([page.waitForEvent('popup'), page.click('#popup')]);
+    await popup.waitForURL(`${url}/interaction/**`);
+    await popup.click('nav a[lang=es]');
+    await popup.waitForURL(`${url}/interaction/**?lang=es`);
+    await popup.click('button[value=deny]');
+    const answer = await page.locator('#result:not(:empty)').textContent();
+    t.is(new URLSearchParams(answer ?? '').get('error'), 'access_denied');
+  },
+);
