@@ -1,4 +1,5 @@
 import { OIDC_SCOPES, RESOURCE_SCOPES } from '../resource.ts';
+import { LANGUAGE_CODES } from '../views/languages.ts';
 import { PATHS } from './paths.ts';
 import { ASSERTION_ALGORITHMS, AUTH_METHODS, GRANT_TYPES } from './supported.ts';
 
@@ -33,6 +34,7 @@ export function authorizationServerMetadata(
     introspection_endpoint_auth_methods_supported: AUTH_METHODS.filter((m) => m !== 'none'),
     introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     authorization_response_iss_parameter_supported: true,
+    ui_locales_supported: LANGUAGE_CODES,
     // Required by OpenID Connect Discovery §3.
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],

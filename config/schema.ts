@@ -225,13 +225,13 @@ export const environment = z.object({
     .optional()
     .meta({
       about: 'Logo on the pages; served by us, because pages load nothing from elsewhere.',
-      expected: 'the path of an .svg or .png file',
+      expected: 'the path of an .svg or .png file of at most 200 KiB',
       example: 'branding/logo.svg',
     }),
   BRAND_COLOR: text((v) => /^#[0-9a-f]{6}$/i.test(v))
     .optional()
     .meta({
-      about: 'Accent colour of the pages.',
+      about: 'Accent colour of the pages; made lighter or darker where it could not be read.',
       expected: 'a colour as #rrggbb',
       example: '#5b21b6',
     }),

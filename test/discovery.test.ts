@@ -160,6 +160,7 @@ test('[N12] the metadata says exactly this and nothing else', (t) => {
     'token_endpoint',
     'token_endpoint_auth_methods_supported',
     'token_endpoint_auth_signing_alg_values_supported',
+    'ui_locales_supported',
   ]);
 });
 
@@ -446,6 +447,16 @@ test('[N12] an id_token is signed as advertised and has the advertised claims', 
   }
   // Public: every client sees the same subject.
   t.is(subjects[0], subjects[1]);
+});
+
+test('[N12] the consent page speaks every advertised language', async (t) => {
+  t.deepEqual(metadata.ui_locales_supported, ['en', 'de', 'fr', 'es', 'ja']);
+  const client = (await register(url)).body;
+  for (const ui_locales of metadata.ui_locales_supported as string[]) {
+    const attempt = authorizationRequest(url, client, { ui_locales });
+    const page = await userBrowser(attempt).goto(attempt.url);
+    t.is(page.dom.querySelector('html')?.getAttribute('lang'), ui_locales);
+  }
 });
 
 test('[T61] [N12] request objects and claims are advertised as unsupported, and they are', async (t) => {
