@@ -12,6 +12,7 @@ import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
 import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
 import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
 import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
+import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
@@ -224,7 +225,8 @@ export async function startApp(
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
-  app.use(site({ publicUrl, version: VERSION, views }));
+  const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
+  app.use(site({ publicUrl, version: VERSION, views, openApi }));
 
   let listening: Listening;
   try {

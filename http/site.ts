@@ -3,12 +3,24 @@ import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
+import { opensDocument } from './document.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
 
-/** The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, robots.txt. */
-export function site(options: { publicUrl: string; version: string; views: Views }) {
+/**
+ * The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, the description of NeonPanel's
+ * API, robots.txt.
+ *
+ * @param options.openApi a document of OpenAPI; the same for everybody for as long as the server runs
+ */
+export function site(options: {
+  publicUrl: string;
+  version: string;
+  views: Views;
+  openApi: object;
+}) {
   const { publicUrl, version, views } = options;
+  const openApi = JSON.stringify(options.openApi);
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
@@ -40,6 +52,12 @@ export function site(options: { publicUrl: string; version: string; views: Views
     ctx.set('Cache-Control', 'public, max-age=3600');
     ctx.type = 'image/svg+xml';
     ctx.body = views.icon;
+  });
+
+  router.all('/openapi.json', (ctx: Context) => {
+    if (!opensDocument(ctx)) return;
+    ctx.type = 'json';
+    ctx.body = openApi;
   });
 
   router.get('/robots.txt', (ctx: Context) => {

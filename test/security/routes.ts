@@ -34,6 +34,7 @@ export const ROUTES: readonly Route[] = [
     document(`/.well-known/oauth-protected-resource${suffix}`),
   ]),
   document('/.well-known/jwks.json'),
+  document('/openapi.json'),
   ...['token', 'register', 'revoke', 'introspect'].map((name): Route => ({
     path: `/oauth2/${name}`,
     kind: 'endpoint',
