@@ -48,7 +48,7 @@ export const answers = {
   LandedCostPage: object({
     ...pagination,
     filters: filters({
-      country_code: orNull(string),
+      country_code: string,
       warehouse_uuid: string,
       start_date: date,
       end_date: date,
@@ -63,7 +63,7 @@ export const answers = {
   }),
   CogsPage: object({
     ...pagination,
-    filters: filters({ country_code: orNull(string), start_date: date, end_date: date }),
+    filters: filters({ country_code: string, start_date: date, end_date: date }),
     company: schemaRef('Company'),
     inventory: schemaRef('InventoryItem'),
     currency,
