@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import Koa from 'koa';
+import { createBreaker } from './adapters/neonpanel/breaker.ts';
 import { createBoundedFetch } from './adapters/neonpanel/bounded-fetch.ts';
 import { createClients } from './adapters/clients.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
@@ -106,8 +107,9 @@ export async function startApp(
 
   const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const redirectUri = publicUrl + PATHS.callback;
-  const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 64 * 1024 });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log });
+  const breaker = createBreaker(log);
+  const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 64 * 1024, breaker });
+  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker });
   const metadata = createNeonpanelMetadata({ url, fetch, now });
   const client = createNeonpanelClient({
     configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,

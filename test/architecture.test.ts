@@ -73,6 +73,7 @@ const PARTS: readonly Part[] = [
     files: /^adapters\//,
     ours: [BASE],
     packages: [
+      'cockatiel',
       'ioredis',
       'oidc-provider',
       'rate-limiter-flexible',

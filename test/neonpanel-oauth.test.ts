@@ -27,6 +27,7 @@ import {
 } from './fake-neonpanel.ts';
 import { type AtConsent, nothingGranted, openConsent, refusedByPage } from './login-support.ts';
 import type { Page } from './support/browser.ts';
+import { newBreaker } from './support/breaker.ts';
 import { createClock } from './support/clock.ts';
 import { type Harness, startHarness } from './support/harness.ts';
 import { startTestServer } from './support/http-server.ts';
@@ -436,8 +437,8 @@ test.serial(
       response.once('close', () => open.delete(response));
       return scripts[url.pathname]!(response, {} as never);
     });
-    const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 1_000 });
-    const hurried = createBoundedFetch({ timeoutMs: 150, maxBytes: 1_000 });
+    const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 1_000, breaker: newBreaker() });
+    const hurried = createBoundedFetch({ timeoutMs: 150, maxBytes: 1_000, breaker: newBreaker() });
     t.teardown(async () => {
       await Promise.all([fetch.close(), hurried.close()]);
       await server.close();
@@ -466,7 +467,7 @@ async function clientAt(
   options: { store?: Store; redirectUri?: string; url: string; now?: () => number },
 ) {
   const store = options.store ?? (await openSqliteStore({ path: ':memory:' }));
-  const fetch = createBoundedFetch({ ...LATE, maxBytes: 64 * 1024 });
+  const fetch = createBoundedFetch({ ...LATE, maxBytes: 64 * 1024, breaker: newBreaker() });
   t.teardown(() => fetch.close());
   const client = createNeonpanelClient({
     configured: undefined,

@@ -87,6 +87,8 @@ export class NeonpanelError extends Error {
   readonly status: number | undefined;
   readonly detail: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** False if it is certain that NeonPanel never got the request. */
+  readonly wasSent: boolean;
   /** Laravel's 422 `errors`: field name to messages; values are NeonPanel's words, cut to a safe length. */
   readonly fields: Readonly<Record<string, readonly string[]>> | undefined;
 
@@ -98,6 +100,7 @@ export class NeonpanelError extends Error {
       detail?: string;
       retryAfterSeconds?: number;
       fields?: Record<string, string[]>;
+      wasSent?: boolean;
       cause?: unknown;
     } = {},
   ) {
@@ -108,5 +111,6 @@ export class NeonpanelError extends Error {
     this.detail = more.detail;
     this.retryAfterSeconds = more.retryAfterSeconds;
     this.fields = more.fields;
+    this.wasSent = more.wasSent ?? true;
   }
 }
