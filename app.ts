@@ -224,7 +224,9 @@ export async function startApp(
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(authorizationServer);
-  app.use(site({ publicUrl, version: VERSION, views }));
+  app.use(
+    site({ publicUrl, version: VERSION, views, openaiAppsChallenge: config.openaiAppsChallenge }),
+  );
 
   let listening: Listening;
   try {

@@ -3,12 +3,21 @@ import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
+import { answerDocument } from './document.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
 
-/** The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, robots.txt. */
-export function site(options: { publicUrl: string; version: string; views: Views }) {
-  const { publicUrl, version, views } = options;
+export interface SiteOptions {
+  readonly publicUrl: string;
+  readonly version: string;
+  readonly views: Views;
+  /** The word by which OpenAI sees that this domain is ours (OPENAI_APPS_CHALLENGE). */
+  readonly openaiAppsChallenge?: string | undefined;
+}
+
+/** The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, robots.txt, OpenAI's check. */
+export function site(options: SiteOptions) {
+  const { publicUrl, version, views, openaiAppsChallenge } = options;
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
@@ -28,6 +37,12 @@ export function site(options: { publicUrl: string; version: string; views: Views
     ctx.type = 'css';
     ctx.body = views.stylesheet;
   });
+
+  if (openaiAppsChallenge !== undefined) {
+    router.all('/.well-known/openai-apps-challenge', (ctx: Context) =>
+      answerDocument(ctx, openaiAppsChallenge),
+    );
+  }
 
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
