@@ -1,6 +1,8 @@
 import test from 'ava';
 import { startDocumentHost } from '../cimd/host.ts';
+import { send } from '../raw-http.ts';
 import { startHarness } from '../support/harness.ts';
+import { callTool, connect, refresh, register } from '../support/oauth.ts';
 import { chatgpt } from './replay/chatgpt.ts';
 import { claude } from './replay/claude.ts';
 import { claudeCode } from './replay/claude-code.ts';
@@ -45,7 +47,7 @@ function replay(title: string, paths: readonly string[], play: Play): void {
 // ------------------------------------------------------------------------ ChatGPT
 
 replay(
-  '[F2] [F4] [F7] [F12] [F13] [F25] [F27] [F29] [A8] [A14] ChatGPT registered as a public client: discovers, signs in with a long state, calls, refreshes, disconnects, reconnects',
+  '[F2] [F4] [F7] [F12] [F13] [F25] [F31] [F27] [F29] [A8] [A14] ChatGPT registered as a public client: discovers, signs in with a long state, calls, refreshes, disconnects, reconnects',
   ['/mcp', ''],
   (stage) => chatgpt(stage, registered('ChatGPT, public'), PLATFORM),
 );
@@ -137,4 +139,76 @@ replay(
   '[F13] [F17] [F19] [F24] [F36] mcp-remote registered: begins with GET, starts again a day later, tries its client without a browser, signs in on another port',
   ['/mcp', '', '/mcp/'],
   (stage) => mcpRemote(stage, registered('mcp-remote with software_id')),
+);
+
+// ----------------------------------------------------------- what all of them rely on
+
+const AGENTS = [
+  'openai-mcp/1.0.0',
+  'Claude-User',
+  'python-httpx/0.28.1',
+  'claude-code/2.1.281 (cli)',
+  'Visual Studio Code/1.120.0',
+  'node',
+  'Mozilla/5.0 (X11; Linux x86_64) Chrome/150.0.0.0 Safari/537.36',
+  'curl/8.5.0',
+  'Googlebot/2.1',
+  '',
+];
+
+test.serial(
+  '[F23] whoever a client says to be, each answer on the way to a sign-in is the same',
+  async (t) => {
+    const body = JSON.stringify({ redirect_uris: ['https://any.example/cb'] });
+    const form = 'grant_type=refresh_token&refresh_token=none&client_id=nobody';
+    const type = { 'content-type': 'application/json' };
+    const way = [
+      ['POST', '/mcp', { headers: type, body: '{}' }],
+      ['HEAD', '/mcp', {}],
+      ['GET', '/.well-known/oauth-protected-resource/mcp', {}],
+      ['GET', '/.well-known/oauth-authorization-server', {}],
+      ['GET', '/.well-known/nothing', {}],
+      ['POST', '/oauth2/register', { headers: type, body }],
+      [
+        'POST',
+        '/oauth2/token',
+        { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form },
+      ],
+    ] as const;
+    for (const [method, path, content] of way) {
+      const answers = [];
+      for (const agent of AGENTS) {
+        const headers = { ...('headers' in content && content.headers), 'user-agent': agent };
+        const answer = await send(harness.url, path, { ...content, method, headers });
+        const { date: _date, 'x-request-id': id, ...rest } = answer.headers;
+        // What is made anew each time.
+        const text = answer.text
+          .replace(String(id), '')
+          .replace(/"client_(id|secret)":"[^"]+"/g, '')
+          .replace(/"client_id_issued_at":\d+/, '');
+        answers.push({ status: answer.status, headers: rest, text });
+      }
+      for (const answer of answers) t.deepEqual(answer, answers[0]!, `${method} ${path}`);
+    }
+  },
+);
+
+test.serial(
+  '[F29] [D8] a connection that is used every 89 days goes on for years, one that rests for 91 signs in again',
+  async (t) => {
+    const day = 86_400_000;
+    const { body: client } = await register(harness.url);
+    let { tokens } = await connect(harness, { client });
+    for (let used = 0; used < 9; used++) {
+      clock.advance(89 * day);
+      const { status, body } = await refresh(harness.url, client, tokens.refresh_token);
+      t.is(status, 200, JSON.stringify(body));
+      tokens = body;
+      t.is((await callTool(harness.url, tokens.access_token, 'listCompanies')).status, 200);
+    }
+    clock.advance(91 * day);
+    const over = await refresh(harness.url, client, tokens.refresh_token);
+    t.is(over.status, 400);
+    t.is((over.body as { error?: string }).error, 'invalid_grant');
+  },
 );
