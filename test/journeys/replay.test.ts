@@ -36,7 +36,7 @@ function replay(title: string, paths: readonly string[], play: Play): void {
       const stage = createStage(t, harness, clock, harness.url + path);
       await play(stage);
       const registrations = stage.transcript.filter((line) => line.includes('/oauth2/register'));
-      const isDocumented = title.includes('by its document');
+      const isDocumented = /known by its document/.test(title);
       t.is(registrations.length > 0, !isDocumented, registrations.join());
       // The whole conversation, to be read in snapshots/.
       t.snapshot(stage.transcript);
@@ -56,6 +56,17 @@ replay(
   '[F2] [F15] [F25] [F27] [F29] [A5] ChatGPT known by its document, with private_key_jwt',
   ['/mcp'],
   (stage) => chatgpt(stage, documented('ChatGPT with private_key_jwt'), PLATFORM),
+);
+
+replay(
+  '[F15] [F27] [A5] ChatGPT known by its document of one connector, which leaves the way to authenticate to us',
+  ['/mcp'],
+  (stage) =>
+    chatgpt(
+      stage,
+      documented('ChatGPT with a document of one connector'),
+      'https://chatgpt.com/connector/oauth/tU1UVEq8rRTK',
+    ),
 );
 
 for (const shape of ['ChatGPT, client_secret_post', 'ChatGPT Actions, secret by Basic']) {
@@ -122,7 +133,7 @@ replay('[F16] Cursor registered, for its agents on the web', ['/mcp'], (stage) =
 // ------------------------------------------------------------------------ VS Code
 
 replay(
-  '[F1] [F2] [F8] [F17] [F18] [F22] [F28] [F33] VS Code registered with four URIs and device_code: compares the address, answers to a random port, opens a stream, becomes a new client after a 401',
+  '[F1] [F2] [F8] [F17] [F18] [F22] [F28] [F33] [R6] [D14] VS Code registered with four URIs and device_code: compares the address, answers to a random port, opens a stream, becomes a new client after a 401 and, to write, after a 403',
   ['/mcp', '', '/mcp/'],
   (stage) => vscode(stage, registered('VS Code with device_code'), 'http://127.0.0.1:59656/'),
 );

@@ -1,4 +1,5 @@
-import { type Become, authorize, type Known } from './identity.ts';
+import { discovers } from './discovery.ts';
+import { authorize, type Become, type Known } from './identity.ts';
 import * as needs from './needs.ts';
 import { modern, modernHeaders } from './rpc.ts';
 import { session } from './session.ts';
@@ -30,14 +31,10 @@ export async function chatgpt(stage: Stage, become: Become, redirectUri: string)
   const { t, send, url } = stage;
   const refused = await discover(stage);
   const { resourceMetadata } = needs.needsChallenge(stage, refused);
-  const resource = needs.needsResource(
-    stage,
-    await send('GET', resourceMetadata, { headers: OAUTH }),
-  );
-  const server = needs.needsServer(
-    stage,
-    await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: OAUTH }),
-  );
+  const { resource, server } = await discovers(stage, resourceMetadata, {
+    resource: OAUTH,
+    server: OAUTH,
+  });
   needs.needsServer(
     stage,
     await send('GET', `${url}/.well-known/openid-configuration`, { headers: OAUTH }),

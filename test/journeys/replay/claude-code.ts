@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { discovers } from './discovery.ts';
 import { authorize, type Become } from './identity.ts';
 import * as needs from './needs.ts';
 import { initialize } from './rpc.ts';
@@ -20,18 +21,14 @@ const MCP = { 'user-agent': AGENT, accept: 'application/json, text/event-stream'
 const WINDOWS = 5;
 
 export async function claudeCode(stage: Stage, become: Become): Promise<void> {
-  const { t, send, address, url } = stage;
+  const { t, send, address } = stage;
   const hello = initialize(INFO, { roots: {}, elicitation: {} });
   const refused = await send('POST', address, { headers: MCP, json: hello });
   const { resourceMetadata, scope } = needs.needsChallenge(stage, refused);
-  const resource = needs.needsResource(
-    stage,
-    await send('GET', resourceMetadata, { headers: OAUTH }),
-  );
-  const server = needs.needsServer(
-    stage,
-    await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: OAUTH }),
-  );
+  const { resource, server } = await discovers(stage, resourceMetadata, {
+    resource: OAUTH,
+    server: OAUTH,
+  });
   const known = await become(stage, server, OAUTH);
   const signsIn = async (redirectUri: string) => {
     const asks = {

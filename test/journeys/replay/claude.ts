@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { discovers, readsServer } from './discovery.ts';
 import { authorize, type Become, type Known } from './identity.ts';
 import * as needs from './needs.ts';
 import { initialize } from './rpc.ts';
@@ -25,21 +26,15 @@ export async function claude(
   become: Become,
   { times, scope }: { times: 1 | 2; scope: string },
 ): Promise<void> {
-  const { t, send, address, url } = stage;
+  const { t, send, address } = stage;
   const hello = initialize(INFO);
   const refused = await send('POST', address, { headers: MCP, json: hello });
   const { resourceMetadata } = needs.needsChallenge(stage, refused);
   needs.needsChallenge(stage, await send('HEAD', address, { headers: MCP }));
-  const resource = needs.needsResource(
-    stage,
-    await send('GET', resourceMetadata, { headers: OAUTH }),
-  );
-  const readServer = async () =>
-    needs.needsServer(
-      stage,
-      await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: OAUTH }),
-    );
-  const server = await readServer();
+  const { resource, server } = await discovers(stage, resourceMetadata, {
+    resource: OAUTH,
+    server: OAUTH,
+  });
 
   const clients = await Promise.all(
     Array.from({ length: times }, () => become(stage, server, OAUTH)),
@@ -50,7 +45,7 @@ export async function claude(
     const state = randomBytes(32).toString('base64url');
     const asks = { redirect_uri: CALLBACK, state, scope, resource };
     const form = await authorize(stage, server, client, asks);
-    await readServer();
+    await readsServer(stage, OAUTH);
     tokens.push(
       needs.needsTokens(
         stage,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { discovers } from './discovery.ts';
 import { authorize, type Become } from './identity.ts';
 import * as needs from './needs.ts';
 import { initialize } from './rpc.ts';
@@ -19,14 +20,11 @@ export async function cursor(stage: Stage, become: Become, redirectUri: string):
   const refused = await send('POST', address, { headers: MCP, json: initialize(INFO) });
   const { scope } = needs.needsChallenge(stage, refused);
   const suffix = new URL(address).pathname.replace(/\/$/, '');
-  const resource = needs.needsResource(
+  const { resource, server } = await discovers(
     stage,
-    await send('GET', `${url}/.well-known/oauth-protected-resource${suffix}`, { headers: OAUTH }),
+    `${url}/.well-known/oauth-protected-resource${suffix}`,
+    { resource: OAUTH, server: OAUTH },
     'prefix',
-  );
-  const server = needs.needsServer(
-    stage,
-    await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: OAUTH }),
   );
   const known = await become(stage, server, OAUTH);
   const form = await authorize(stage, server, known, {

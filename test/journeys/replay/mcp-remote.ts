@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { discovers } from './discovery.ts';
 import { authorize, type Become } from './identity.ts';
 import * as needs from './needs.ts';
 import { callsTool, session } from './session.ts';
@@ -14,19 +15,14 @@ const OAUTH = { 'user-agent': 'node', accept: 'application/json' };
 const MCP = { 'user-agent': 'node', accept: 'application/json, text/event-stream' };
 
 export async function mcpRemote(stage: Stage, become: Become): Promise<void> {
-  const { t, send, address, url } = stage;
+  const { t, send, address } = stage;
   const probe = await send('GET', address, { headers: MCP });
   const { resourceMetadata, scope } = needs.needsChallenge(stage, probe);
-  const resource = needs.needsResource(
+  const { resource, server } = await discovers(
     stage,
-    await send('GET', resourceMetadata, {
-      headers: { ...WELL_KNOWN, 'accept-encoding': 'identity' },
-    }),
+    resourceMetadata,
+    { resource: { ...WELL_KNOWN, 'accept-encoding': 'identity' }, server: WELL_KNOWN },
     'prefix',
-  );
-  const server = needs.needsServer(
-    stage,
-    await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: WELL_KNOWN }),
   );
   const known = await become(stage, server, OAUTH);
   const signsIn = async (port: number) => {

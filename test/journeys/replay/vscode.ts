@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { readsServer } from './discovery.ts';
 import { authorize, type Become } from './identity.ts';
 import * as needs from './needs.ts';
-import { initialize } from './rpc.ts';
+import { initialize, request } from './rpc.ts';
 import { session } from './session.ts';
 import { ACCESS_TOKEN_EXPIRED_MS, type Stage } from './stage.ts';
 
 /**
  * VS Code: compares the resource with the address it was given, sends no version with its messages, opens a stream after
- * the first answer, and after a 401 in spite of a token becomes a new client.
+ * the first answer, and after a 401 or 403 in spite of a token becomes a new client.
  */
 const INFO = { name: 'Visual Studio Code', version: '1.120.0' };
 const CAPABILITIES = { roots: { listChanged: true }, sampling: {}, elicitation: {} };
@@ -18,7 +19,7 @@ const MCP = { ...AGENT, accept: 'text/event-stream, application/json' };
 
 /** @param redirectUri its own port of the moment, or the page that hands over to it */
 export async function vscode(stage: Stage, become: Become, redirectUri: string): Promise<void> {
-  const { send, address, url } = stage;
+  const { t, send, address } = stage;
   const hello = initialize(INFO, CAPABILITIES);
   const refused = await send('POST', address, { headers: MCP, json: hello });
   const { resourceMetadata, scope } = needs.needsChallenge(stage, refused);
@@ -27,12 +28,9 @@ export async function vscode(stage: Stage, become: Become, redirectUri: string):
   const isSame = new URL(metadata.json.resource).href === new URL(address).href;
   const resource = needs.needsResource(stage, metadata, isSame ? 'equal' : 'prefix');
   const target: Record<string, string> = isSame ? { resource } : {};
-  const server = needs.needsServer(
-    stage,
-    await send('GET', `${url}/.well-known/oauth-authorization-server`, { headers: WELL_KNOWN }),
-  );
+  const server = await readsServer(stage, WELL_KNOWN);
 
-  const connects = async () => {
+  const connects = async (write: boolean) => {
     const known = await become(stage, server, OAUTH);
     const asks = {
       redirect_uri: redirectUri,
@@ -40,11 +38,11 @@ export async function vscode(stage: Stage, become: Become, redirectUri: string):
       scope,
       ...target,
     };
-    const form = await authorize(stage, server, known, asks);
+    const form = await authorize(stage, server, known, asks, { write });
     const redemption = await known.post(server.token_endpoint, { ...form, ...target }, OAUTH);
     return { known, tokens: needs.needsTokens(stage, redemption) };
   };
-  const { known, tokens } = await connects();
+  const { known, tokens } = await connects(false);
   const options = {
     headers: MCP,
     clientInfo: INFO,
@@ -60,7 +58,29 @@ export async function vscode(stage: Stage, become: Become, redirectUri: string):
 
   const stale = { ...MCP, authorization: `Bearer ${tokens.access_token}` };
   needs.needsChallenge(stage, await send('POST', address, { headers: stale, json: hello }));
-  const anew = await connects();
+  const anew = await connects(false);
   await session(stage, anew.tokens.access_token, options);
+
+  // A tool that writes, allowed to read only: it does the same at the 403, and the person is asked again.
+  const create = {
+    name: 'createDocuments',
+    arguments: {
+      companyUuid: 'HPH',
+      type: 'bill',
+      data: { ref_number: `VS-${randomBytes(6).toString('hex')}`, date: '2026-02-01' },
+    },
+  };
+  const calls = (accessToken: string) =>
+    send('POST', address, {
+      headers: { ...MCP, authorization: `Bearer ${accessToken}` },
+      json: request(3, 'tools/call', create),
+    });
+  const short = await calls(anew.tokens.access_token);
+  t.is(short.status, 403);
+  t.regex(short.headers.get('www-authenticate')!, /scope="neonpanel\.read neonpanel\.write"/);
+  const allowed = await connects(true);
+  const created = needs.needsResult(stage, await calls(allowed.tokens.access_token));
+  t.not(created.isError, true, JSON.stringify(created));
+  // No other connection was lost by it.
   await session(stage, refreshed.access_token, options);
 }
