@@ -228,7 +228,8 @@ export async function startApp(
   app.use(mcp);
   app.use(authorizationServer);
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
-  app.use(site({ publicUrl, version: VERSION, views, openApi }));
+  const { openaiAppsChallenge } = config;
+  app.use(site({ publicUrl, version: VERSION, views, openApi, openaiAppsChallenge }));
 
   let listening: Listening;
   try {

@@ -5,22 +5,20 @@ import { allowAnyOrigin, answerOptions } from './cors.ts';
 const METHODS = ['GET', 'HEAD'];
 
 /**
- * What is the same for every public document that programs read: any origin may, and it may be kept for five minutes.
+ * What all public documents have in common: they are for programs of any origin, and may be kept for five minutes.
  *
- * @returns whether the document is what is asked for; if not, the answer is there
- * @throws Refusal 405 for other methods
+ * @param body of the answer; a string goes out as plain text, an object as JSON
+ * @throws Refusal 405 for a method that does not read
  */
-export function opensDocument(ctx: Context): boolean {
+export function answerDocument(ctx: Context, body: string | object): void {
   ctx.state.programsOnly = true;
   allowAnyOrigin(ctx);
-  if (ctx.method === 'OPTIONS') {
-    answerOptions(ctx, METHODS);
-    return false;
-  }
+  if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
   if (!METHODS.includes(ctx.method)) {
     ctx.set('Allow', [...METHODS, 'OPTIONS'].join(', '));
     throw new Refusal('invalid_request', 405, 'Use GET.');
   }
   ctx.set('Cache-Control', 'public, max-age=300');
-  return true;
+  if (typeof body === 'string') ctx.type = 'text/plain';
+  ctx.body = body;
 }

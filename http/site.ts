@@ -3,24 +3,26 @@ import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
-import { opensDocument } from './document.ts';
+import { answerDocument } from './document.ts';
 import { wantsPage } from './errors.ts';
 import { pageHeaders } from './headers.ts';
 
+export interface SiteOptions {
+  readonly publicUrl: string;
+  readonly version: string;
+  readonly views: Views;
+  /** A document of OpenAPI; the same for everybody for as long as the server runs. */
+  readonly openApi: object;
+  /** The word by which OpenAI sees that this domain is ours (OPENAI_APPS_CHALLENGE). */
+  readonly openaiAppsChallenge?: string | undefined;
+}
+
 /**
  * The few addresses that are neither OAuth nor MCP: the front door, stylesheet and icon, the description of NeonPanel's
- * API, robots.txt.
- *
- * @param options.openApi a document of OpenAPI; the same for everybody for as long as the server runs
+ * API, robots.txt, OpenAI's check.
  */
-export function site(options: {
-  publicUrl: string;
-  version: string;
-  views: Views;
-  openApi: object;
-}) {
-  const { publicUrl, version, views } = options;
-  const openApi = JSON.stringify(options.openApi);
+export function site(options: SiteOptions) {
+  const { publicUrl, version, views, openApi, openaiAppsChallenge } = options;
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
@@ -41,6 +43,12 @@ export function site(options: {
     ctx.body = views.stylesheet;
   });
 
+  if (openaiAppsChallenge !== undefined) {
+    router.all('/.well-known/openai-apps-challenge', (ctx: Context) =>
+      answerDocument(ctx, openaiAppsChallenge),
+    );
+  }
+
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
     ctx.state.programsOnly = true;
@@ -54,11 +62,7 @@ export function site(options: {
     ctx.body = views.icon;
   });
 
-  router.all('/openapi.json', (ctx: Context) => {
-    if (!opensDocument(ctx)) return;
-    ctx.type = 'json';
-    ctx.body = openApi;
-  });
+  router.all('/openapi.json', (ctx: Context) => answerDocument(ctx, openApi));
 
   router.get('/robots.txt', (ctx: Context) => {
     ctx.type = 'text/plain';

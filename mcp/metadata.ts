@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { opensDocument } from '../http/document.ts';
+import { answerDocument } from '../http/document.ts';
 import { RESOURCE_SCOPES } from '../resource.ts';
 import { METADATA_PATH, RESOURCE_PATHS, type ResourcePath } from './challenge.ts';
 
@@ -11,13 +11,12 @@ export function resourceMetadata(publicUrl: string): Middleware {
   return async function protectedResourceMetadata(ctx, next) {
     const suffix = ctx.path.slice(METADATA_PATH.length) as ResourcePath;
     if (!ctx.path.startsWith(METADATA_PATH) || !RESOURCE_PATHS.includes(suffix)) return next();
-    if (!opensDocument(ctx)) return;
-    ctx.body = {
+    answerDocument(ctx, {
       resource: `${publicUrl}${suffix}`,
       authorization_servers: [publicUrl],
       scopes_supported: [...RESOURCE_SCOPES],
       bearer_methods_supported: ['header'],
       resource_name: 'NeonPanel',
-    };
+    });
   };
 }

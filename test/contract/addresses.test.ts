@@ -1,7 +1,7 @@
 import test from 'ava';
 import { login } from '../sandbox/_setup.ts';
 import { type Received, send } from '../raw-http.ts';
-import { ROUTES, UID } from '../security/routes.ts';
+import { PROOF, ROUTES, UID } from '../security/routes.ts';
 import { startHarness } from '../support/harness.ts';
 import {
   authorizationRequest,
@@ -12,7 +12,7 @@ import {
 
 /** Every address × method that is served: what it answers to whom it is for, and to a request without anything. */
 
-const harness = await startHarness({ logLevel: 'warn' });
+const harness = await startHarness({ logLevel: 'warn', env: PROOF });
 test.after.always(() => harness.close());
 const { url } = harness;
 
@@ -64,6 +64,11 @@ const CONTRACTS: Record<string, Contract> = {
   'GET /.well-known/oauth-protected-resource/mcp': resource,
   'GET /.well-known/oauth-protected-resource/sse': resource,
   'GET /.well-known/jwks.json': always(json(200, 'keys')),
+  'GET /.well-known/openai-apps-challenge': always({
+    status: 200,
+    type: 'text/plain; charset=utf-8',
+    with: [PROOF.OPENAI_APPS_CHALLENGE],
+  }),
   'GET /openapi.json': always(json(200, 'openapi', 'info', 'servers', 'paths', 'components')),
   'POST /oauth2/register': {
     good: json(201, 'client_id', 'client_secret', 'redirect_uris', 'token_endpoint_auth_method'),

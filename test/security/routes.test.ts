@@ -6,14 +6,14 @@ import { type Received, send } from '../raw-http.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, connect } from '../support/oauth.ts';
 import { PUBLIC, startProduction } from './production.ts';
-import { type Kind, openQuestion, type Route, ROUTES, UID } from './routes.ts';
+import { type Kind, openQuestion, PROOF, type Route, ROUTES, UID } from './routes.ts';
 
 /** Every address × what it must say to whom: security headers, CORS, methods, cookies. */
 
-const harness = await startHarness({ env: { RATE_LIMIT_FACTOR: '0' } });
+const harness = await startHarness({ env: { RATE_LIMIT_FACTOR: '0', ...PROOF } });
 const { url } = harness;
 const { tokens } = await connect(harness);
-const production = await startProduction();
+const production = await startProduction({ env: PROOF });
 test.after.always(() => Promise.all([harness.close(), production.close()]));
 
 const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
@@ -27,8 +27,8 @@ const PAGE_POLICY =
 
 /** What every answer of an address says, and what it never does. */
 function headersOf(kind: Kind, { ok, isPage }: { ok: boolean; isPage: boolean }) {
-  const kept =
-    ok && { document: 'public, max-age=300', asset: 'public, max-age=3600' }[kind as 'asset'];
+  const document = 'public, max-age=300';
+  const kept = ok && { document, proof: document, asset: 'public, max-age=3600' }[kind as 'asset'];
   return {
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
@@ -78,7 +78,7 @@ for (const { path, kind, methods } of ROUTES) {
           t.truthy(answer.headers['x-request-id'], about);
           if (['page', 'front door'].includes(kind) && accept === HTML && method === 'GET')
             t.true(isPage, about);
-          if (['document', 'endpoint', 'mcp'].includes(kind)) t.false(isPage, about);
+          if (['document', 'proof', 'endpoint', 'mcp'].includes(kind)) t.false(isPage, about);
         }
       }
     }
@@ -138,7 +138,7 @@ const ORIGINS = {
 
 /** @returns what Access-Control-Allow-Origin must be */
 function allowed(kind: Kind, who: keyof typeof ORIGINS, method: string): string | undefined {
-  if (kind === 'document' || kind === 'endpoint') return '*';
+  if (['document', 'proof', 'endpoint'].includes(kind)) return '*';
   const isMcp =
     kind === 'mcp' || (kind === 'front door' && ['POST', 'OPTIONS', 'DELETE'].includes(method));
   return isMcp && (who === 'ours' || who === 'loopback') ? ORIGINS[who] : undefined;

@@ -5,6 +5,8 @@ import type { Harness } from '../support/harness.ts';
 export type Kind =
   /** Public facts for programs: any origin, five minutes. */
   | 'document'
+  /** The word by which somebody sees that the domain is ours: like a document, in plain text. */
+  | 'proof'
   /** OAuth endpoints that take a POST: any origin, never kept. */
   | 'endpoint'
   /** Pages with cookies: nobody else's business. */
@@ -26,6 +28,9 @@ const SUFFIXES = ['', '/mcp', '/sse'];
 /** The id of no interaction. */
 export const UID = 'a'.repeat(43);
 
+/** Without it that address is a 404 like any other. */
+export const PROOF = { OPENAI_APPS_CHALLENGE: 'v1.kZq-7_ownership' };
+
 /** Every address there is. */
 export const ROUTES: readonly Route[] = [
   ...SUFFIXES.flatMap((suffix) => [
@@ -35,6 +40,7 @@ export const ROUTES: readonly Route[] = [
   ]),
   document('/.well-known/jwks.json'),
   document('/openapi.json'),
+  { ...document('/.well-known/openai-apps-challenge'), kind: 'proof' },
   ...['token', 'register', 'revoke', 'introspect'].map((name): Route => ({
     path: `/oauth2/${name}`,
     kind: 'endpoint',
