@@ -11,13 +11,11 @@ import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
 import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
 import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
 import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
+import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
 import { createRateLimit } from './adapters/rate-limits.ts';
-import { openRedisStore } from './adapters/redis/redis.ts';
-import { openSqliteStore } from './adapters/sqlite/sqlite.ts';
-import type { Store } from './adapters/store.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
@@ -84,7 +82,7 @@ export async function startApp(
   const { log, now = Date.now } = options;
   const { publicUrl } = config;
 
-  const { store, isSettled } = watchOutages(await openStore(config, now, log));
+  const { store, isSettled } = watchOutages(await openStore(config.store, { log, now }));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -241,11 +239,6 @@ export async function startApp(
       await Promise.all([store.close(), api.close(), fetch.close()]);
     },
   };
-}
-
-function openStore({ store }: Config, now: () => number, log: Log): Promise<Store> {
-  if (store.kind === 'redis') return openRedisStore({ config: store, log });
-  return openSqliteStore({ path: store.path, now, log });
 }
 
 /** An engine that must not be used is found at start, not by the first request. Without keys there is none yet. */

@@ -60,7 +60,7 @@ const PARTS: readonly Part[] = [
   {
     files: /^cli\//,
     ours: [BASE, /^auth\/(policies\/|.*polic(y|ies)\.ts$)/, /^(adapters|keys)\//],
-    packages: ['commander', 'jose', 'zod'],
+    packages: ['commander', '@inquirer/confirm', '@inquirer/password', 'jose', 'undici', 'zod'],
   },
   {
     files: /^http\//,
