@@ -57,6 +57,12 @@ const PARTS: readonly Part[] = [
     ours: [BASE, /^(server|app)\.ts$/, /^(cli|adapters|keys|sandbox)\//],
     packages: ['@modelcontextprotocol/client', 'oauth4webapi'],
   },
+  // It sees a server from outside only: nothing of its configuration, store or keys.
+  {
+    files: /^cli\/doctor\/(?!command\.ts$)/,
+    ours: [/^cli\/headless-browser\.ts$/],
+    packages: ['undici', 'jose'],
+  },
   {
     files: /^cli\//,
     ours: [BASE, /^auth\/(policies\/|.*polic(y|ies)\.ts$)/, /^(adapters|keys)\//],

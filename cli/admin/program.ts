@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { SealBroken } from '../../adapters/secrets.ts';
 import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
+import { doctorCommand } from '../doctor/command.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
 import { keysCommand } from './keys.ts';
 import type { Terminal } from './terminal.ts';
@@ -31,6 +32,7 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', EXIT_CODES);
   program.addCommand(keysCommand(terminal));
+  program.addCommand(doctorCommand(terminal));
   return inheritSettings(program);
 }
 

@@ -1,0 +1,38 @@
+import type { Step } from '../step.ts';
+import { authorizationSteps } from './authorization.ts';
+import { cleanUpSteps } from './clean-up.ts';
+import { corsSteps } from './cors.ts';
+import { jwksSteps } from './jwks.ts';
+import { mcpEndpointSteps } from './mcp-endpoint.ts';
+import { networkSteps } from './network.ts';
+import { oauthErrorSteps } from './oauth-errors.ts';
+import { redirectSteps } from './redirects.ts';
+import { refreshSteps } from './refresh.ts';
+import { registrationSteps } from './registration.ts';
+import { resourceMetadataSteps } from './resource-metadata.ts';
+import { revocationSteps } from './revocation.ts';
+import { serverMetadataSteps } from './server-metadata.ts';
+import { signInSteps } from './sign-in.ts';
+import { tokenSteps } from './tokens.ts';
+import { toolSteps } from './tools.ts';
+
+/** Everything that is looked at, in the order in which a client would meet it. docs/doctor.md tells of each. */
+export const STEPS: readonly Step[] = [
+  ...networkSteps,
+  ...mcpEndpointSteps,
+  ...resourceMetadataSteps,
+  ...serverMetadataSteps,
+  ...jwksSteps,
+  ...corsSteps,
+  ...oauthErrorSteps,
+  ...registrationSteps,
+  ...authorizationSteps,
+  ...redirectSteps,
+  // From here on only with a login.
+  ...signInSteps,
+  ...tokenSteps,
+  ...toolSteps,
+  ...refreshSteps,
+  ...revocationSteps,
+  ...cleanUpSteps,
+];

@@ -1,0 +1,71 @@
+import { ask, inWords } from '../oauth.ts';
+import type { Step } from '../step.ts';
+
+export const redirectSteps: readonly Step[] = [
+  {
+    id: 'redirect-exact',
+    title: 'Redirect URIs are matched exactly',
+    needs: ['authorizable'],
+    skipIf: ({ facts }) => (httpsOf(facts.client!) ? undefined : 'no https redirect URI'),
+    async run(x, says) {
+      const registered = httpsOf(x.facts.client!)!;
+      const { host, pathname } = new URL(registered);
+      const variants: [what: string, uri: string][] = [
+        ['slash', `${registered}/`],
+        ['scheme', registered.replace(/^https/, 'http')],
+        ['host', registered.replace(host, `${host}.doctor.example`)],
+        ['path', registered.replace(pathname, '/doctor')],
+        ['upper-case path', registered.replace(pathname, pathname.toUpperCase())],
+        ['query', `${registered}?doctor=1`],
+      ];
+      for (const [what, redirect_uri] of variants) {
+        const fate = await ask(x, { redirect_uri });
+        if (fate.kind === 'page') continue;
+        says.fail(
+          `a redirect URI that differs in its ${what} ${inWords(fate)} (${redirect_uri})`,
+          'Compare with the registered ones character by character, and show a page otherwise: codes could be sent to strangers (RFC 9700 §2.1).',
+        );
+      }
+      for (const redirect_uri of x.facts.client!.redirectUris) {
+        const fate = await ask(x, { redirect_uri });
+        if (fate.kind === 'accepted') continue;
+        says.fail(
+          `the registered redirect URI ${redirect_uri} ${inWords(fate)}`,
+          'Keep what was registered character by character; normalise nothing.',
+        );
+      }
+    },
+  },
+  {
+    id: 'redirect-loopback',
+    title: 'On loopback any port will do, and nothing else may differ',
+    needs: ['authorizable'],
+    skipIf: ({ facts }) => (loopbackOf(facts.client!) ? undefined : 'no redirect URI on loopback'),
+    async run(x, says) {
+      const registered = new URL(loopbackOf(x.facts.client!)!);
+      const otherPort = new URL(registered);
+      otherPort.port = '61999';
+      const fate = await ask(x, { redirect_uri: otherPort.href });
+      if (fate.kind !== 'accepted') {
+        says.fail(
+          `a loopback redirect URI with another port ${inWords(fate)}: Claude Code and VS Code listen on a new one each time`,
+          'Ignore the port of http redirect URIs on localhost, 127.0.0.1 and [::1] (RFC 8252 §7.3).',
+        );
+      }
+      const otherPath = new URL('/doctor', registered);
+      const strange = await ask(x, { redirect_uri: otherPath.href });
+      if (strange.kind !== 'page') {
+        says.fail(
+          `a loopback redirect URI with another path ${inWords(strange)}`,
+          'Let only the port differ.',
+        );
+      }
+    },
+  },
+];
+
+const httpsOf = ({ redirectUris }: { redirectUris: readonly string[] }): string | undefined =>
+  redirectUris.find((uri) => /^https:\/\/[^/]+\/[a-z]/.test(uri));
+
+const loopbackOf = ({ redirectUris }: { redirectUris: readonly string[] }): string | undefined =>
+  redirectUris.find((uri) => /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/\w/.test(uri));

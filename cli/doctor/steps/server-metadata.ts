@@ -1,0 +1,262 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Answer, describe, jsonOf } from '../http.ts';
+import type { Document, Examination, Says, Step } from '../step.ts';
+import { isLoopback } from '../target.ts';
+import { differs } from './resource-metadata.ts';
+
+const OAUTH = 'oauth-authorization-server';
+const OPENID = 'openid-configuration';
+
+/** RFC 8414, OpenID Connect Discovery, and what MCP wants in them. */
+export const serverMetadataSteps: readonly Step[] = [
+  {
+    id: 'oauth-metadata',
+    title: 'Authorization server metadata is there',
+    needs: ['issuer'],
+    async run(x, says) {
+      const document = await read(x, OAUTH, says.fail);
+      if (document) x.facts.server = x.facts.oauthMetadata = document;
+    },
+  },
+  {
+    id: 'openid-metadata',
+    title: 'So is OpenID discovery',
+    needs: ['issuer'],
+    async run(x, says) {
+      const isOurs = isOurServer(x.facts.oauthMetadata, x.facts.resource);
+      if (isOurs) x.facts.ours = true;
+      const document = await read(x, OPENID, isOurs ? says.fail : says.warn);
+      if (!document) return;
+      x.facts.openidMetadata = document;
+      x.facts.server ??= document;
+    },
+  },
+  {
+    id: 'metadata-variants',
+    title: 'Both are also found by way of the path of the MCP endpoint',
+    needs: ['server'],
+    skipIf: ({ facts, target }) =>
+      new URL(facts.issuer!).origin === target.origin
+        ? undefined
+        : 'the authorization server is on another host',
+    async run({ http, target, facts }, says) {
+      const { origin, pathname } = new URL(target.mcpUrl);
+      for (const name of [OAUTH, OPENID]) {
+        const answer = await http.ask(`${origin}/.well-known/${name}${pathname}`);
+        if (answer.status === 200 && jsonOf(answer)?.issuer) continue;
+        const say = facts.ours ? says.fail : says.warn;
+        say(
+          `/.well-known/${name}${pathname} is answered ${describe(answer)}; some clients look there only`,
+          'Serve the same document there.',
+        );
+      }
+    },
+  },
+  {
+    id: 'metadata-equal',
+    title: 'The two documents say the same',
+    needs: ['oauthMetadata', 'openidMetadata'],
+    run({ facts: { oauthMetadata, openidMetadata } }, says) {
+      // The issuer is a step of its own.
+      const different = Object.keys(oauthMetadata!).filter(
+        (name) =>
+          name !== 'issuer' &&
+          name in openidMetadata! &&
+          !isSame(oauthMetadata![name], openidMetadata![name]),
+      );
+      if (different.length === 0) return;
+      says.fail(
+        `openid-configuration and oauth-authorization-server differ in ${different.join(', ')}`,
+        'Make both from the same values: which one a client reads is its own choice.',
+      );
+    },
+  },
+  {
+    id: 'issuer',
+    title: 'The issuer is exactly the address it was found by',
+    needs: ['server'],
+    run({ facts }, says) {
+      const expected = facts.issuer;
+      for (const { name, document } of documentsOf(facts)) {
+        const difference = differs(String(document.issuer), expected!);
+        if (!difference) continue;
+        says.fail(
+          `issuer in ${name} is ${String(document.issuer).slice(0, 200)}, not ${expected}: ${difference[0]}`,
+          `${difference[1]} One string in every document, in iss and in the tokens (RFC 8414 §3.3).`,
+        );
+      }
+      says.note(String(facts.server!.issuer));
+    },
+  },
+  {
+    id: 'endpoints',
+    title: 'The endpoints it names are public https addresses of that host',
+    needs: ['server'],
+    run({ facts }, says) {
+      const { server, issuer } = facts;
+      for (const name of ENDPOINTS) {
+        const value = server![name];
+        if (value === undefined) {
+          if (name === 'authorization_endpoint' || name === 'token_endpoint') {
+            says.fail(`${name} is missing`, 'Name it in both documents.');
+          }
+          continue;
+        }
+        const url = typeof value === 'string' ? URL.parse(value) : null;
+        if (!url || (url.protocol !== 'https:' && !isLoopback(url))) {
+          says.fail(
+            `${name} is not an https address: ${String(value).slice(0, 200)}`,
+            'Build it from PUBLIC_URL; behind a proxy that ends TLS the server sees http only.',
+          );
+        } else if (url.origin !== new URL(issuer!).origin) {
+          const isInternal = !url.hostname.includes('.');
+          (isInternal || facts.ours ? says.fail : says.warn)(
+            `${name} is on another host: ${url.origin}`,
+            'Build it from PUBLIC_URL, never from the Host header.',
+          );
+        }
+      }
+    },
+  },
+  {
+    id: 'pkce-advertised',
+    title: 'PKCE with S256 is advertised',
+    needs: ['server'],
+    run({ facts }, says) {
+      for (const { name, document } of documentsOf(facts)) {
+        const methods = document.code_challenge_methods_supported;
+        if (!Array.isArray(methods) || !methods.includes('S256')) {
+          says.fail(
+            `code_challenge_methods_supported in ${name} ${methods ? 'does not contain S256' : 'is missing'}; clients must refuse such a server`,
+            'Advertise ["S256"] in both documents.',
+          );
+        } else if (methods.includes('plain')) {
+          says.warn('PKCE with plain is advertised', 'Advertise and accept S256 only.');
+        }
+      }
+    },
+  },
+  {
+    id: 'registration-advertised',
+    title: 'Clients can make themselves known',
+    needs: ['server'],
+    run({ facts }, says) {
+      const { registration_endpoint: endpoint, client_id_metadata_document_supported: documents } =
+        facts.server!;
+      says.note(
+        [endpoint && 'dynamic registration', documents && 'client metadata documents']
+          .filter(Boolean)
+          .join(' and '),
+      );
+      if (endpoint) return;
+      if (documents) {
+        return says.warn(
+          'registration_endpoint is missing: clients without a metadata document can not connect',
+          'Offer dynamic registration (RFC 7591) too, while clients need it.',
+        );
+      }
+      says.fail(
+        'registration_endpoint is missing: clients say that the server does not support dynamic registration',
+        'Name the endpoint in both documents (RFC 7591), or support client metadata documents.',
+      );
+    },
+  },
+  {
+    id: 'iss-advertised',
+    title: 'It is announced that answers carry iss',
+    needs: ['server'],
+    run({ facts }, says) {
+      if (facts.server!.authorization_response_iss_parameter_supported === true) return;
+      (facts.ours ? says.fail : says.warn)(
+        'authorization_response_iss_parameter_supported is not true; ChatGPT then uses another redirect URI for each connector',
+        'Send iss in every authorization response, and advertise it (RFC 9207).',
+      );
+    },
+  },
+  {
+    id: 'abilities-advertised',
+    title: 'Code, refresh, public clients and offline_access are advertised',
+    needs: ['server'],
+    run({ facts: { server, ours } }, says) {
+      const wanted = [
+        ['response_types_supported', 'code', says.fail],
+        ['grant_types_supported', 'authorization_code', says.fail],
+        ['grant_types_supported', 'refresh_token', says.fail],
+        ['token_endpoint_auth_methods_supported', 'none', says.fail],
+        ['scopes_supported', 'offline_access', ours ? says.fail : says.warn],
+      ] as const;
+      for (const [name, value, say] of wanted) {
+        const list = server![name];
+        if (Array.isArray(list) && list.includes(value)) continue;
+        say(
+          `${name} ${list ? `does not contain ${value}` : 'is missing'}`,
+          `Support ${value} and list it: clients choose by these lists.`,
+        );
+      }
+    },
+  },
+  {
+    id: 'unknown-well-known',
+    title: 'What is not there is a 404 in JSON',
+    needs: ['reachable'],
+    async run({ http, target }, says) {
+      const answer = await http.ask(`${target.origin}/.well-known/doctor-asks-for-nothing`);
+      if (answer.status === 404 && jsonOf(answer)) return;
+      const say = answer.status === 404 ? says.warn : says.fail;
+      say(
+        `an unknown address below /.well-known/ is answered ${describe(answer)}; clients try several and take that for a document`,
+        'Answer 404 with a JSON body; keep the catch-all page of the web application away from /.well-known/.',
+      );
+    },
+  },
+];
+
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'registration_endpoint',
+  'revocation_endpoint',
+  'introspection_endpoint',
+  'jwks_uri',
+];
+
+/** RFC 8414 §3.1; for OpenID, the newer form with the path at the end too. */
+async function read(
+  { http, facts }: Examination,
+  name: string,
+  complain: Says['fail'],
+): Promise<Document | undefined> {
+  const { origin, pathname } = new URL(facts.issuer!);
+  const path = pathname.replace(/\/$/, '');
+  const urls = [`${origin}/.well-known/${name}${path}`];
+  if (path && name === OPENID) urls.push(`${origin}${path}/.well-known/${name}`);
+  let last: Answer | undefined;
+  for (const url of urls) {
+    last = await http.ask(url);
+    const document = jsonOf(last);
+    if (last.status === 200 && document) return document;
+  }
+  complain(
+    `${new URL(last!.url).pathname} is answered ${describe(last!)}`,
+    'Serve the metadata of the authorization server there as JSON, without a redirect or a login.',
+  );
+  return undefined;
+}
+
+function isOurServer(...documents: (Document | undefined)[]): boolean {
+  return documents.some((document) =>
+    [document?.scopes_supported].flat().includes('neonpanel.read'),
+  );
+}
+
+const documentsOf = ({ oauthMetadata, openidMetadata }: Examination['facts']) =>
+  [
+    { name: OAUTH, document: oauthMetadata },
+    { name: OPENID, document: openidMetadata },
+  ].filter((one): one is { name: string; document: Document } => one.document !== undefined);
+
+/** The order of a list has no meaning there. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  Array.isArray(a) && Array.isArray(b)
+    ? isDeepStrictEqual(a.toSorted(), b.toSorted())
+    : isDeepStrictEqual(a, b);
