@@ -77,7 +77,7 @@ export function checkOAuthError(answer: Answer, what: string, says: Says): void 
 
 /** An authorization request as clients send it. @param change overrides, or leaves out what is undefined */
 export function authorizationRequest(
-  { facts }: Examination,
+  { facts, target }: Examination,
   change: Readonly<Record<string, string | undefined>> = {},
 ) {
   const { server, client, challenge, resource } = facts;
@@ -91,7 +91,7 @@ export function authorizationRequest(
     redirect_uri: redirectUri,
     state,
     scope: scopes || undefined,
-    resource: typeof resource?.resource === 'string' ? resource.resource : undefined,
+    resource: resourceOf(facts, target.mcpUrl),
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     ...change,
@@ -115,7 +115,11 @@ export type Fate =
 export function fateOf(answer: Answer, redirectUri: string): Fate {
   const location = URL.parse(answer.headers.get('location') ?? '', answer.url);
   if (isRedirect(answer) && location) {
-    const parameters = location.searchParams;
+    // Errors of flows that are not asked for come in the fragment.
+    const parameters = new URLSearchParams([
+      ...location.searchParams,
+      ...new URLSearchParams(location.hash.slice(1)),
+    ]);
     const error = parameters.get('error');
     const isAtClient = location.href.startsWith(redirectUri);
     if (isAtClient) return { kind: 'told', error: error ?? '', parameters };
@@ -144,11 +148,11 @@ export const inWords = (fate: Fate): string =>
     ? 'goes on to sign-in'
     : fate.kind === 'page'
       ? `is refused with a page (${fate.what})`
-      : `is answered at the client with ${fate.error ? `error=${fate.error}` : 'a code'}`;
+      : `is answered at the client ${fate.error ? `with error=${fate.error}` : 'without an error'}`;
 
 /** RFC 6749 §4.1.3 */
 export const redemption = (
-  { facts }: Examination,
+  { facts, target }: Examination,
   { code, verifier, redirectUri }: Code,
 ): Question =>
   authenticated(facts.client!, {
@@ -156,8 +160,11 @@ export const redemption = (
     code,
     code_verifier: verifier,
     redirect_uri: redirectUri,
-    resource: resourceOf(facts),
+    resource: resourceOf(facts, target.mcpUrl),
   });
 
-export const resourceOf = ({ resource }: Examination['facts']): string | undefined =>
-  typeof resource?.resource === 'string' ? resource.resource : undefined;
+/** As the metadata names it, even if oddly; where it names another host, that mistake is not repeated. */
+export function resourceOf({ resource }: Examination['facts'], mcpUrl: string): string {
+  const named = String(resource?.resource ?? '');
+  return URL.parse(named)?.origin === new URL(mcpUrl).origin ? named : mcpUrl;
+}

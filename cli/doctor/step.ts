@@ -45,12 +45,18 @@ export interface Wishes {
 
 /** What has been found out so far. */
 export interface Facts {
+  /** The name has addresses. */
+  resolved?: true;
+  /** A connection can be made, and its certificate is good. */
+  connected?: true;
   /** Something answers. */
   reachable?: true;
   /** Where and as whom MCP asks to sign in; `status` 200 if it does not ask. */
   challenge?: Challenge;
   /** The protected-resource metadata that clients would use. */
   resource?: Document;
+  /** Where it was found. */
+  resourceUrl?: string;
   /** The first authorization server named there; else the origin, which is where old clients look. */
   issuer?: string;
   oauthMetadata?: Document;
@@ -65,6 +71,8 @@ export interface Facts {
   /** What all five shapes of clients were registered as together, if that went well. */
   union?: Client;
   client?: Client;
+  /** One with an https redirect URI; usually the same. */
+  webClient?: Client;
   /** An ordinary authorization request is accepted. */
   authorizable?: true;
   code?: Code;
@@ -118,9 +126,12 @@ export interface Leftover {
 
 /** What a fact is called in the reason for skipping a step. */
 export const FACT_NAMES: Readonly<Record<keyof Facts, string>> = {
+  resolved: 'an address of the server',
+  connected: 'a connection that can be trusted',
   reachable: 'an answer from the server',
   challenge: 'an endpoint that speaks MCP',
   resource: 'protected-resource metadata',
+  resourceUrl: 'protected-resource metadata',
   issuer: 'the address of the authorization server',
   oauthMetadata: 'authorization server metadata',
   openidMetadata: 'OpenID discovery',
@@ -130,6 +141,7 @@ export const FACT_NAMES: Readonly<Record<keyof Facts, string>> = {
   registrable: 'a registration endpoint that is open',
   union: 'a registered client',
   client: 'a registered client',
+  webClient: 'a registered client with an https redirect URI',
   authorizable: 'an authorization request that is accepted',
   code: 'an authorization code',
   tokens: 'tokens',

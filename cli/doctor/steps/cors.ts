@@ -1,7 +1,6 @@
 import { type Answer, describe } from '../http.ts';
 import { initialize } from '../mcp.ts';
 import type { Examination, Says, Step } from '../step.ts';
-import { resourceMetadataUrl } from './network.ts';
 
 /** The MCP Inspector, the client in a browser that developers try first. */
 const ORIGIN = 'http://localhost:6274';
@@ -50,7 +49,7 @@ function endpointsOf({ facts, target }: Examination): readonly Endpoint[] {
   const { server, challenge } = facts;
   const posted = ['token_endpoint', 'registration_endpoint', 'revocation_endpoint'];
   const documents = [
-    ...(facts.resource ? [resourceMetadataUrl(target.mcpUrl)] : []),
+    facts.resourceUrl,
     ...(facts.oauthMetadata ? [wellKnown(facts.issuer!, 'oauth-authorization-server')] : []),
     server?.jwks_uri,
   ];
@@ -104,8 +103,8 @@ function checkPreflight(answer: Answer, headers: readonly string[], says: Says):
 /** The answers themselves; and of the 401, its header. */
 async function checkReadable({ http, target, facts }: Examination, says: Says): Promise<void> {
   const origin = { origin: ORIGIN };
-  if (facts.resource) {
-    const document = await http.ask(resourceMetadataUrl(target.mcpUrl), { headers: origin });
+  if (facts.resourceUrl) {
+    const document = await http.ask(facts.resourceUrl, { headers: origin });
     if (document.status === 200 && !allowsOrigin(document)) {
       says.fail(
         'protected-resource metadata can not be read in a browser: no Access-Control-Allow-Origin (CORS)',

@@ -16,11 +16,13 @@ export const networkSteps: readonly Step[] = [
   {
     id: 'dns',
     title: 'The name has public addresses',
-    async run({ target }, says) {
+    async run({ target, facts }, says) {
       const url = new URL(target.mcpUrl);
       const name = url.hostname.replace(/^\[|\]$/g, '');
+      facts.resolved = true;
       if (isIP(name)) return says.note(`${name} is an address already`);
       const found = await lookup(name, { all: true }).catch((error: Error) => {
+        delete facts.resolved;
         throw new Unanswered(explainFailure(error, url, 0), error);
       });
       const addresses = found.map(({ address }) => address);
@@ -39,20 +41,22 @@ export const networkSteps: readonly Step[] = [
   {
     id: 'tls',
     title: 'Connection and certificate are in order',
-    async run({ target, wishes }, says) {
+    needs: ['resolved'],
+    async run({ target, wishes, facts }, says) {
       const url = new URL(target.mcpUrl);
       const socket = await open(url, wishes);
+      facts.connected = true;
+      const seen = url.protocol === 'https:' ? certificateOf(socket as TLSSocket) : undefined;
       socket.destroy();
-      if (url.protocol === 'http:') {
+      if (!seen) {
         if (isLoopback(url)) return says.note('plain HTTP, as is usual on loopback');
         return says.fail(
           'plain http: clients send tokens over https only',
           'Let TLS end at the balancer, and set PUBLIC_URL to the https address.',
         );
       }
-      const tls = socket as TLSSocket;
-      const days = Math.floor((Date.parse(certificateOf(tls).valid_to) - Date.now()) / DAY_MS);
-      says.note(`${tls.getProtocol()}, certificate valid for ${days} more days`);
+      const days = Math.floor((seen.validTo - Date.now()) / DAY_MS);
+      says.note(`${seen.protocol}, certificate valid for ${days} more days`);
       if (days < EXPIRES_SOON_DAYS) {
         says.warn(
           `the certificate expires in ${days} days`,
@@ -64,6 +68,7 @@ export const networkSteps: readonly Step[] = [
   {
     id: 'reachable',
     title: 'The server answers',
+    needs: ['connected'],
     async run({ target, http, facts }, says) {
       const answer = await http.ask(resourceMetadataUrl(target.mcpUrl));
       if ([502, 504].includes(answer.status) || (answer.status === 503 && isHtml(answer))) {
@@ -158,7 +163,11 @@ function open(url: URL, { timeoutMs, ca }: Examination['wishes']): Promise<Socke
   });
 }
 
-const certificateOf = (socket: TLSSocket) => socket.getPeerCertificate();
+/** While the connection is there. */
+const certificateOf = (socket: TLSSocket) => ({
+  validTo: Date.parse(socket.getPeerCertificate().valid_to),
+  protocol: socket.getProtocol(),
+});
 
 /** A document and a call. @returns the answers, or why there was none */
 function knock({ http, target }: Examination, agent: string | undefined) {

@@ -5,10 +5,10 @@ export const redirectSteps: readonly Step[] = [
   {
     id: 'redirect-exact',
     title: 'Redirect URIs are matched exactly',
-    needs: ['authorizable'],
-    skipIf: ({ facts }) => (httpsOf(facts.client!) ? undefined : 'no https redirect URI'),
+    needs: ['authorizable', 'webClient'],
     async run(x, says) {
-      const registered = httpsOf(x.facts.client!)!;
+      const registered = httpsOf(x.facts.webClient!);
+      const { client_id, redirectUris } = x.facts.webClient!;
       const { host, pathname } = new URL(registered);
       const variants: [what: string, uri: string][] = [
         ['slash', `${registered}/`],
@@ -19,15 +19,15 @@ export const redirectSteps: readonly Step[] = [
         ['query', `${registered}?doctor=1`],
       ];
       for (const [what, redirect_uri] of variants) {
-        const fate = await ask(x, { redirect_uri });
+        const fate = await ask(x, { client_id, redirect_uri });
         if (fate.kind === 'page') continue;
         says.fail(
           `a redirect URI that differs in its ${what} ${inWords(fate)} (${redirect_uri})`,
           'Compare with the registered ones character by character, and show a page otherwise: codes could be sent to strangers (RFC 9700 §2.1).',
         );
       }
-      for (const redirect_uri of x.facts.client!.redirectUris) {
-        const fate = await ask(x, { redirect_uri });
+      for (const redirect_uri of redirectUris) {
+        const fate = await ask(x, { client_id, redirect_uri });
         if (fate.kind === 'accepted') continue;
         says.fail(
           `the registered redirect URI ${redirect_uri} ${inWords(fate)}`,
@@ -64,8 +64,8 @@ export const redirectSteps: readonly Step[] = [
   },
 ];
 
-const httpsOf = ({ redirectUris }: { redirectUris: readonly string[] }): string | undefined =>
-  redirectUris.find((uri) => /^https:\/\/[^/]+\/[a-z]/.test(uri));
+const httpsOf = ({ redirectUris }: { redirectUris: readonly string[] }): string =>
+  redirectUris.find((uri) => uri.startsWith('https:'))!;
 
 const loopbackOf = ({ redirectUris }: { redirectUris: readonly string[] }): string | undefined =>
   redirectUris.find((uri) => /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/\w/.test(uri));

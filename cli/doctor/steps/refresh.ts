@@ -72,6 +72,6 @@ export const refresh = (x: Examination, refreshToken: string) =>
     authenticated(x.facts.client!, {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
-      resource: resourceOf(x.facts),
+      resource: resourceOf(x.facts, x.target.mcpUrl),
     }),
   );

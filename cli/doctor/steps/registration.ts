@@ -29,7 +29,7 @@ export const registrationSteps: readonly Step[] = [
           `not as one client (${describe(answer)}), so each shape is tried by itself`,
         );
       }
-      x.facts.client = client;
+      x.facts.client = x.facts.webClient = client;
       const missing = body.redirect_uris.filter((uri) => !client.redirectUris.includes(uri));
       if (missing.length === 0) x.facts.union = client;
       says.note(`client ${client.client_id.slice(0, 60)}`);
@@ -80,6 +80,7 @@ async function registerAlone(x: Examination, shape: Shape, says: Says): Promise<
   if (!x.facts.client) checkClient(answer, says);
   // A client on loopback serves the rest best: its redirect URI can be listened to.
   if (!x.facts.client || shape.id === 'claude-code') x.facts.client = client;
+  if (client.redirectUris.some((uri) => uri.startsWith('https:'))) x.facts.webClient ??= client;
 }
 
 /** Why nobody can register at all. */

@@ -13,14 +13,15 @@ export const resourceMetadataSteps: readonly Step[] = [
       facts.issuer = target.origin;
       const suffixed = resourceMetadataUrl(target.mcpUrl);
       const root = `${target.origin}/.well-known/oauth-protected-resource`;
-      const named = facts.challenge?.metadataUrl;
+      const named = samePlace(facts.challenge?.metadataUrl, target.origin);
       const found: Document[] = [];
       for (const url of new Set([named, suffixed, root])) {
-        if (url === undefined || !URL.canParse(url)) continue;
+        if (url === undefined) continue;
         const answer = await http.ask(url);
         const document = jsonOf(answer);
         if (answer.status === 200 && typeof document?.resource === 'string') {
           found.push(document);
+          facts.resourceUrl ??= url;
           checkType(answer, says);
         } else if (url === root && url !== named) {
           says.warn(
@@ -94,6 +95,10 @@ export const resourceMetadataSteps: readonly Step[] = [
     },
   },
 ];
+
+/** An address elsewhere is the challenge's mistake, and nobody's document. */
+const samePlace = (url: string | undefined, origin: string): string | undefined =>
+  url !== undefined && URL.parse(url)?.origin === origin ? url : undefined;
 
 function checkType(answer: Answer, says: Says): void {
   if (/^application\/json\b/i.test(answer.headers.get('content-type') ?? '')) return;

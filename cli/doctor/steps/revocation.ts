@@ -57,7 +57,7 @@ export const revocationSteps: readonly Step[] = [
     async run(x, says) {
       // Whoever replays a code ends its connection, so it is done to one of its own.
       const url = String(x.facts.server!.token_endpoint);
-      const code = await signIn(x, says);
+      const code = await signIn(x);
       const first = await x.http.ask(url, redemption(x, code));
       x.spent = true;
       const token = jsonOf(first)?.refresh_token ?? jsonOf(first)?.access_token;

@@ -32,7 +32,7 @@ export const signInSteps: readonly Step[] = [
     title: 'A code with another redirect URI is refused',
     needs: ['code'],
     async run(x, says) {
-      const code = await unspent(x, says);
+      const code = await unspent(x);
       const other = x.facts.client!.redirectUris.find((uri) => uri !== code.redirectUri);
       const redirectUri = other ?? `${code.redirectUri}/doctor`;
       await mustBeRefused(x, { ...code, redirectUri }, 'a code with another redirect_uri', says);
@@ -41,11 +41,12 @@ export const signInSteps: readonly Step[] = [
 ];
 
 /** A code nobody has used successfully yet; signs in again if need be. */
-export async function unspent(x: Examination, says: Says): Promise<Code> {
-  return (x.facts.code = x.spent ? await signIn(x, says) : x.facts.code!);
+export async function unspent(x: Examination): Promise<Code> {
+  return (x.facts.code = x.spent ? await signIn(x) : x.facts.code!);
 }
 
-export async function signIn(x: Examination, says: Says): Promise<Code> {
+/** @param says hears of what is wrong with the answer; only the first one needs to be told */
+export async function signIn(x: Examination, says?: Says): Promise<Code> {
   const way = x.wishes.signIn!;
   const onLoopback = x.facts.client!.redirectUris.find(
     (uri) => URL.parse(uri)?.port === String(way.port) && uri.startsWith('http://localhost'),
@@ -70,7 +71,7 @@ export async function signIn(x: Examination, says: Says): Promise<Code> {
       fix: 'See the log of the server for the distinct cause.',
     });
   }
-  checkAnswer(x, searchParams, state, says);
+  if (says) checkAnswer(x, searchParams, state, says);
   x.spent = false;
   return { code, verifier, redirectUri };
 }

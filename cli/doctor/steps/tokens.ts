@@ -21,10 +21,10 @@ export const tokenSteps: readonly Step[] = [
     needs: ['code'],
     async run(x, says) {
       const url = String(x.facts.server!.token_endpoint);
-      let answer = await x.http.ask(url, redemption(x, await unspent(x, says)));
+      let answer = await x.http.ask(url, redemption(x, await unspent(x)));
       if (answer.status === 400 && jsonOf(answer)?.error === 'invalid_grant') {
         // Some servers end a code at the first mistake, as the steps above made them.
-        answer = await x.http.ask(url, redemption(x, (x.facts.code = await signIn(x, says))));
+        answer = await x.http.ask(url, redemption(x, (x.facts.code = await signIn(x))));
       }
       x.spent = true;
       const tokens = checkTokenResponse(answer, 'the code', says);
@@ -143,7 +143,7 @@ async function checkClaims({ facts, target }: Examination, says: Says): Promise<
   const claims = decodeJwt(token);
   const now = Date.now() / 1000;
   const { issuer } = facts.server!;
-  const expected = String(facts.resource?.resource ?? target.mcpUrl);
+  const expected = [target.mcpUrl, facts.resource?.resource];
   if (claims.iss !== issuer) {
     says.fail(
       `iss in the token is ${String(claims.iss)}, not ${String(issuer)}`,
@@ -151,9 +151,9 @@ async function checkClaims({ facts, target }: Examination, says: Says): Promise<
     );
   }
   if (!claims.sub) says.fail('the token has no sub', 'Say whose token it is.');
-  if (![claims.aud].flat().includes(expected)) {
+  if (![claims.aud].flat().some((aud) => expected.includes(aud))) {
     says.fail(
-      `aud in the token is ${JSON.stringify(claims.aud) ?? 'missing'}, not ${expected}`,
+      `aud in the token is ${JSON.stringify(claims.aud) ?? 'missing'}, not ${target.mcpUrl}`,
       'Put the resource address in, whatever spelling of it the client sent.',
     );
   }
