@@ -15,6 +15,7 @@ interface Flags {
   readonly email?: string;
   readonly passwordFile?: string;
   readonly everyShape?: boolean;
+  readonly registrationTokenFile?: string;
   readonly caFile?: string;
 }
 
@@ -32,6 +33,7 @@ export function doctorCommand(terminal: Terminal): Command {
     .option('--password-file <path>', 'their password, with --login; else it is asked for')
     .option('--browser', 'the same, but you sign in, in a browser on this machine (twice)')
     .option('--every-shape', 'register each client shape by itself, leaving five clients behind')
+    .option('--registration-token-file <path>', 'initial access token, if registration takes one')
     .option('--ca-file <path>', 'trust this authority too (PEM)')
     .addHelpText('after', EXAMPLES)
     .action(async (url: string, flags: Flags) => {
@@ -63,7 +65,8 @@ async function examine(
   const options: DoctorOptions = {
     signIn,
     everyShape: flags.everyShape ?? false,
-    ca: flags.caFile === undefined ? undefined : readFile(flags.caFile, '--ca-file'),
+    ca: contentOf(flags.caFile, '--ca-file'),
+    initialAccessToken: contentOf(flags.registrationTokenFile, '--registration-token-file'),
     onResult: (result) => print(`${stepLines(result)}\n`),
   };
   print(`${headLine(understood)}\n`);
@@ -101,14 +104,17 @@ async function signInFor(terminal: Terminal, flags: Flags): Promise<SignIn | und
 }
 
 async function passwordFor(terminal: Terminal, { passwordFile, email }: Flags): Promise<string> {
-  if (passwordFile !== undefined) return readFile(passwordFile, '--password-file').trim();
+  const password = contentOf(passwordFile, '--password-file');
+  if (password !== undefined) return password;
   if (terminal.isInteractive) return terminal.secret(`Password of ${email}`);
   throw new AdminError('usage', 'Nobody is there to type the password; add --password-file.');
 }
 
-function readFile(path: string, option: string): string {
+/** @throws AdminError */
+function contentOf(path: string | undefined, option: string): string | undefined {
+  if (path === undefined) return undefined;
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8').trim();
   } catch (error) {
     throw new AdminError('usage', `${option}: ${(error as Error).message}`);
   }

@@ -26,6 +26,8 @@ export interface DoctorOptions {
   readonly signIn?: SignIn | undefined;
   /** Register each shape of client by itself, although that leaves more clients behind. */
   readonly everyShape?: boolean;
+  /** Initial access token, for servers where registration takes one. */
+  readonly initialAccessToken?: string | undefined;
   /** For one request. */
   readonly timeoutMs?: number;
   /** For everything, the time that a person takes to sign in aside. */
@@ -52,14 +54,14 @@ export async function diagnose(pasted: string, options: DoctorOptions = {}): Pro
   const started = performance.now();
   const clock = createDeadline(options.totalTimeoutMs ?? TOTAL_TIMEOUT_MS);
   const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
-  const { ca, signIn } = options;
+  const { ca, signIn, initialAccessToken } = options;
   const http = createHttp({ timeoutMs, signal: clock.signal, ca });
   const x: Examination = {
     target,
     http,
     facts: {},
     leftBehind: [],
-    wishes: { signIn, everyShape: options.everyShape ?? false, timeoutMs, ca },
+    wishes: { signIn, everyShape: options.everyShape ?? false, initialAccessToken, timeoutMs, ca },
     asidePeople: clock.pauseFor,
   };
   const steps: StepResult[] = [];

@@ -39,6 +39,8 @@ export interface Examination {
 export interface Wishes {
   readonly signIn?: SignIn | undefined;
   readonly everyShape: boolean;
+  /** RFC 7591 §3; sent at registration and nowhere else. */
+  readonly initialAccessToken?: string | undefined;
   readonly timeoutMs: number;
   readonly ca?: string | undefined;
 }

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeJwt, exportJWK, type JWTPayload, SignJWT } from 'jose';
-import type { Mistake } from './mistakes.ts';
+import { type Mistake, WITH_TOKEN } from './mistake.ts';
 import {
   answer,
   type Asked,
@@ -21,20 +21,6 @@ const TOKEN = '/oauth2/token';
 const BACK = /^\/oauth2\/authorize\/./;
 const JWKS = '/.well-known/jwks.json';
 const HTML = '<!doctype html><title>Error</title><h1>Internal Server Error</h1>';
-/** All that needs an access token that works. */
-const WITH_TOKEN = [
-  'initialize',
-  'server-discover',
-  'tools-list',
-  'tools-schemas',
-  'tools-hints',
-  'tools-size',
-  'tools-call',
-  'refresh',
-  'refresh-parallel',
-  'revocation',
-];
-
 const grant = ({ body, method, url }: Asked): string | null =>
   method === 'POST' && url.pathname === TOKEN ? new URLSearchParams(body).get('grant_type') : null;
 const isToken = (asked: Asked): boolean => grant(asked) !== null;

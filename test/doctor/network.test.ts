@@ -1,9 +1,11 @@
 import test, { type ExecutionContext } from 'ava';
+import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { generate } from 'selfsigned';
 import { diagnose, type DoctorOptions, type Report } from '../../cli/doctor/index.ts';
+import { STEPS } from '../../cli/doctor/steps/index.ts';
 import { NotAnAddress, understand } from '../../cli/doctor/target.ts';
 import { createCertificate } from '../support/certificate.ts';
 import { startTestServer } from '../support/http-server.ts';
@@ -251,4 +253,13 @@ test('whatever somebody pastes is understood, or refused in words', (t) => {
   ]) {
     t.throws(() => understand(nonsense), { instanceOf: NotAnAddress }, nonsense);
   }
+});
+
+test('docs/doctor.md tells of every step', (t) => {
+  const page = readFileSync('docs/doctor.md', 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const documented = rows.flatMap((row) =>
+    [...row.split('|')[1]!.matchAll(/`([a-z][a-z-]+)`/g)].map(([, id]) => id!),
+  );
+  t.deepEqual(documented.toSorted(), STEPS.map(({ id }) => id).toSorted());
 });

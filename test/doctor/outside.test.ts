@@ -1,15 +1,10 @@
 import test from 'ava';
 import { runAdmin } from '../../cli/admin/program.ts';
-import { DISCOVERY, ENDPOINTS } from './mistakes.ts';
+import { DISCOVERY } from './discovery-mistakes.ts';
+import { ENDPOINTS } from './endpoint-mistakes.ts';
+import { BEHIND_LOGIN } from './mistake.ts';
 import { answer, both, editHeaders, editJson } from './proxy.ts';
-import {
-  assertNamed,
-  BEHIND_LOGIN,
-  createTerminal,
-  idsOf,
-  startWorld,
-  type World,
-} from './world.ts';
+import { assertNamed, createTerminal, idsOf, startWorld, type World } from './world.ts';
 
 let world: World;
 test.before(async () => {
@@ -58,6 +53,20 @@ test.serial(
     t.is(new Set(report.leftBehind.map(({ clientId }) => clientId)).size, 6);
   },
 );
+
+test.serial('[N7] an initial access token goes to registration, and nowhere else', async (t) => {
+  const saw: string[] = [];
+  world.proxy.distort((asked, forward) => {
+    const isToken = asked.headers.authorization === 'Bearer initial';
+    if (isToken) saw.push(asked.url.pathname);
+    if (asked.url.pathname !== '/oauth2/register' || isToken) return forward(asked);
+    if (!asked.body.includes('NeonPanel doctor')) return forward(asked);
+    return { status: 401, headers: {}, body: '' };
+  });
+  const report = await world.diagnose({ initialAccessToken: 'initial' });
+  t.deepEqual(idsOf(report, 'fail', 'warn'), []);
+  t.deepEqual(saw, ['/oauth2/register']);
+});
 
 test.serial('where a client can be deleted again (RFC 7592), none is left behind', async (t) => {
   const deleted: string[] = [];

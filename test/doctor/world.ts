@@ -4,7 +4,7 @@ import { diagnose, type DoctorOptions, type Report } from '../../cli/doctor/inde
 import { signInHeadless } from '../../cli/doctor/sign-in.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import { freePort } from '../support/ports.ts';
-import type { Mistake } from './mistakes.ts';
+import type { Mistake } from './mistake.ts';
 import { type Proxy, startProxy } from './proxy.ts';
 
 /** A real server, behind a proxy at its public address. */
@@ -37,27 +37,6 @@ export async function startWorld(): Promise<World> {
     },
   };
 }
-
-/** What is looked at only behind a login. */
-export const BEHIND_LOGIN = [
-  'sign-in',
-  'wrong-verifier',
-  'wrong-redirect',
-  'token-response',
-  'token-claims',
-  'token-accepted',
-  'initialize',
-  'server-discover',
-  'tools-list',
-  'tools-schemas',
-  'tools-hints',
-  'tools-size',
-  'tools-call',
-  'refresh',
-  'refresh-parallel',
-  'revocation',
-  'code-reuse',
-];
 
 export const idsOf = (report: Report, ...outcomes: string[]): string[] =>
   report.steps.filter(({ outcome }) => outcomes.includes(outcome)).map(({ id }) => id);

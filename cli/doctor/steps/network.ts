@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { explainFailure } from '../failures.ts';
 import { type Answer, describe, isHtml, isRedirect, Unanswered } from '../http.ts';
@@ -16,12 +17,12 @@ export const networkSteps: readonly Step[] = [
   {
     id: 'dns',
     title: 'The name has public addresses',
-    async run({ target, facts }, says) {
+    async run({ target, facts, wishes }, says) {
       const url = new URL(target.mcpUrl);
       const name = url.hostname.replace(/^\[|\]$/g, '');
       facts.resolved = true;
       if (isIP(name)) return says.note(`${name} is an address already`);
-      const found = await lookup(name, { all: true }).catch((error: Error) => {
+      const found = await lookUp(name, wishes.timeoutMs).catch((error: Error) => {
         delete facts.resolved;
         throw new Unanswered(explainFailure(error, url, 0), error);
       });
@@ -140,6 +141,13 @@ PRIVATE.addAddress('::1', 'ipv6');
 export function resourceMetadataUrl(resource: string): string {
   const { origin, pathname } = new URL(resource);
   return `${origin}/.well-known/oauth-protected-resource${pathname.replace(/\/$/, '')}`;
+}
+
+/** The system's own way, which has no time limit. @throws with a code of node:dns */
+function lookUp(name: string, timeoutMs: number) {
+  const late = Object.assign(new Error('no answer from DNS'), { code: 'EAI_AGAIN' });
+  const timer = wait(timeoutMs, undefined, { ref: false }).then(() => Promise.reject(late));
+  return Promise.race([lookup(name, { all: true }), timer]);
 }
 
 /** @throws Unanswered */

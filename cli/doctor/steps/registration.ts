@@ -1,4 +1,5 @@
 import { type Answer, describe, isHtml, isRedirect, jsonOf } from '../http.ts';
+import { bearer } from '../mcp.ts';
 import { json } from '../oauth.ts';
 import { type Shape, shapesFor, unionOf } from '../shapes.ts';
 import type { Client, Examination, Says, Step } from '../step.ts';
@@ -19,7 +20,7 @@ export const registrationSteps: readonly Step[] = [
       facts.server!.registration_endpoint ? undefined : 'the server names no registration endpoint',
     async run(x, says) {
       const body = unionOf(shapesOf(x));
-      const answer = await x.http.ask(String(x.facts.server!.registration_endpoint), json(body));
+      const answer = await register(x, body);
       const problem = notOpen(answer);
       if (problem) return says.fail(...problem);
       x.facts.registrable = true;
@@ -53,8 +54,15 @@ export const registrationSteps: readonly Step[] = [
 const shapesOf = ({ wishes }: Examination): readonly Shape[] =>
   shapesFor(wishes.signIn?.port ?? SOME_PORT);
 
+function register({ http, facts, wishes }: Examination, body: unknown): Promise<Answer> {
+  const question = json(body);
+  const { initialAccessToken: token } = wishes;
+  const headers = { ...question.headers, ...(token !== undefined && bearer(token)) };
+  return http.ask(String(facts.server!.registration_endpoint), { ...question, headers });
+}
+
 async function registerAlone(x: Examination, shape: Shape, says: Says): Promise<void> {
-  const answer = await x.http.ask(String(x.facts.server!.registration_endpoint), json(shape.body));
+  const answer = await register(x, shape.body);
   const known = new Set(x.leftBehind.map(({ clientId }) => clientId));
   const client = clientOf(x, answer, String(shape.body.client_name));
   if (!client) {
@@ -88,7 +96,7 @@ function notOpen(answer: Answer): [cause: string, fix: string] | undefined {
   if (answer.status === 401) {
     return [
       'registration wants an initial access token (401)',
-      'Open it (REGISTRATION=open): ChatGPT, Claude and the others have no such token.',
+      'Open it (REGISTRATION=open): ChatGPT, Claude and the others have no such token. Doctor takes one by --registration-token-file.',
     ];
   }
   if (answer.status === 429) {
