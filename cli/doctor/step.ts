@@ -70,8 +70,8 @@ export interface Facts {
   keys?: readonly Readonly<Record<string, unknown>>[];
   /** Registration is open, whatever it says to one or the other. */
   registrable?: true;
-  /** What all five shapes of clients were registered as together, if that went well. */
-  union?: Client;
+  /** The shapes that the first registration stands for, if everything in it was kept. */
+  accepted?: ReadonlySet<string>;
   client?: Client;
   /** One with an https redirect URI; usually the same. */
   webClient?: Client;
@@ -141,7 +141,7 @@ export const FACT_NAMES: Readonly<Record<keyof Facts, string>> = {
   ours: 'a server of this project',
   keys: 'public keys',
   registrable: 'a registration endpoint that is open',
-  union: 'a registered client',
+  accepted: 'a registered client',
   client: 'a registered client',
   webClient: 'a registered client with an https redirect URI',
   authorizable: 'an authorization request that is accepted',

@@ -48,9 +48,9 @@ test.serial(
     t.deepEqual(idsOf(report, 'fail', 'warn'), []);
     t.deepEqual(
       report.leftBehind.map(({ name }) => name),
-      ['NeonPanel doctor', 'ChatGPT', 'Claude', 'Claude Code', 'Cursor', 'Visual Studio Code'],
+      ['Claude Code', 'ChatGPT', 'Claude', 'Cursor', 'Visual Studio Code'],
     );
-    t.is(new Set(report.leftBehind.map(({ clientId }) => clientId)).size, 6);
+    t.is(new Set(report.leftBehind.map(({ clientId }) => clientId)).size, 5);
   },
 );
 

@@ -1,5 +1,6 @@
 import { ask, inWords } from '../oauth.ts';
 import type { Step } from '../step.ts';
+import { httpsOf } from './registration.ts';
 
 export const redirectSteps: readonly Step[] = [
   {
@@ -7,7 +8,7 @@ export const redirectSteps: readonly Step[] = [
     title: 'Redirect URIs are matched exactly',
     needs: ['authorizable', 'webClient'],
     async run(x, says) {
-      const registered = httpsOf(x.facts.webClient!);
+      const registered = httpsOf(x.facts.webClient!)!;
       const { client_id, redirectUris } = x.facts.webClient!;
       const { host, pathname } = new URL(registered);
       const variants: [what: string, uri: string][] = [
@@ -63,9 +64,6 @@ export const redirectSteps: readonly Step[] = [
     },
   },
 ];
-
-const httpsOf = ({ redirectUris }: { redirectUris: readonly string[] }): string =>
-  redirectUris.find((uri) => uri.startsWith('https:'))!;
 
 const loopbackOf = ({ redirectUris }: { redirectUris: readonly string[] }): string | undefined =>
   redirectUris.find((uri) => /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/\w/.test(uri));

@@ -19,20 +19,19 @@ export const registrationSteps: readonly Step[] = [
     skipIf: ({ facts }) =>
       facts.server!.registration_endpoint ? undefined : 'the server names no registration endpoint',
     async run(x, says) {
-      const body = unionOf(shapesOf(x));
+      const { body, stands } = firstRegistration(x);
       const answer = await register(x, body);
       const problem = notOpen(answer);
       if (problem) return says.fail(...problem);
       x.facts.registrable = true;
-      const client = clientOf(x, answer, body.client_name as string);
+      const client = clientOf(x, answer, String(body.client_name));
       if (!client) {
-        return says.note(
-          `not as one client (${describe(answer)}), so each shape is tried by itself`,
-        );
+        return says.note(`refused (${describe(answer)}), so each shape is tried by itself`);
       }
-      x.facts.client = x.facts.webClient = client;
-      const missing = body.redirect_uris.filter((uri) => !client.redirectUris.includes(uri));
-      if (missing.length === 0) x.facts.union = client;
+      x.facts.client = client;
+      if (httpsOf(client)) x.facts.webClient = client;
+      const isWhole = body.redirect_uris.every((uri) => client.redirectUris.includes(uri));
+      if (isWhole) x.facts.accepted = new Set(stands);
       says.note(`client ${client.client_id.slice(0, 60)}`);
       checkClient(answer, says);
     },
@@ -43,9 +42,7 @@ export const registrationSteps: readonly Step[] = [
     needs: ['registrable'],
     async run(x, says) {
       const shape = shapesOf(x).find((one) => one.id === id)!;
-      if (x.facts.union && !x.wishes.everyShape) {
-        return says.note('as part of the one registration above');
-      }
+      if (x.facts.accepted?.has(id)) return says.note('by the registration above');
       await registerAlone(x, shape, says);
     },
   })),
@@ -53,6 +50,18 @@ export const registrationSteps: readonly Step[] = [
 
 const shapesOf = ({ wishes }: Examination): readonly Shape[] =>
   shapesFor(wishes.signIn?.port ?? SOME_PORT);
+
+/** All in one; or, if every shape is wanted by itself, the one that serves the other steps best. */
+function firstRegistration(x: Examination) {
+  const shapes = shapesOf(x);
+  const own = shapes.find(({ id }) => id === 'claude-code')!;
+  return x.wishes.everyShape
+    ? { body: own.body, stands: [own.id] }
+    : { body: unionOf(shapes), stands: shapes.map(({ id }) => id) };
+}
+
+export const httpsOf = ({ redirectUris }: Pick<Client, 'redirectUris'>): string | undefined =>
+  redirectUris.find((uri) => uri.startsWith('https:'));
 
 function register({ http, facts, wishes }: Examination, body: unknown): Promise<Answer> {
   const question = json(body);
@@ -88,7 +97,7 @@ async function registerAlone(x: Examination, shape: Shape, says: Says): Promise<
   if (!x.facts.client) checkClient(answer, says);
   // A client on loopback serves the rest best: its redirect URI can be listened to.
   if (!x.facts.client || shape.id === 'claude-code') x.facts.client = client;
-  if (client.redirectUris.some((uri) => uri.startsWith('https:'))) x.facts.webClient ??= client;
+  if (httpsOf(client)) x.facts.webClient ??= client;
 }
 
 /** Why nobody can register at all. */
