@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { createHeadlessBrowser, type Page } from '../headless-browser.ts';
 import { Unanswered } from './http.ts';
+import { isLoopback } from './target.ts';
 
 /** A way to get from an authorization request to the answer at the redirect URI. */
 export interface SignIn {
@@ -47,7 +48,7 @@ export const signInHeadless = (credentials: Credentials): SignIn => ({
     let hasSignedIn = false;
     for (let pages = 0; page.status !== 0; pages++) {
       const isLogin = /<input\b[^>]*type="?password/i.test(page.html);
-      const problem = deadEnd(page, isLogin && hasSignedIn, pages);
+      const problem = deadEnd(page, isLogin, isLogin && hasSignedIn, pages);
       if (problem) throw new Unanswered(problem);
       hasSignedIn ||= isLogin;
       page = await browser.submit(page, isLogin ? loginAnswers(page, credentials) : approval(page));
@@ -56,12 +57,18 @@ export const signInHeadless = (credentials: Credentials): SignIn => ({
   },
 });
 
-function deadEnd(page: Page, isRepeated: boolean, pages: number) {
+function deadEnd(page: Page, isLogin: boolean, isRepeated: boolean, pages: number) {
   const where = `${page.url.origin}${page.url.pathname}`.slice(0, 200);
   if (page.status >= 400) {
     return {
       cause: `sign-in ends at ${where} with ${page.status}: ${textOf(page.html)}`,
       fix: 'See the log of the server for the request; a cookie that is lost on the way is a usual cause.',
+    };
+  }
+  if (isLogin && page.url.protocol === 'http:' && !isLoopback(page.url)) {
+    return {
+      cause: `the login is at ${where}, without TLS; the password was not sent`,
+      fix: 'Serve the login over https.',
     };
   }
   if (isRepeated) {

@@ -65,7 +65,7 @@ export interface Facts {
   openidMetadata?: Document;
   /** Whichever of the two there is. */
   server?: Document;
-  /** Not our server, as far as can be seen: what only we promise is no failure. */
+  /** A server of this project, as far as can be seen. Of others, what only we promise is no failure. */
   ours?: true;
   keys?: readonly Readonly<Record<string, unknown>>[];
   /** Registration is open, whatever it says to one or the other. */

@@ -34,6 +34,13 @@ const isCall = (method: string) => (asked: Asked) =>
 const error = (code: string) => ({ error: code, error_description: 'No.' });
 
 export const LOGIN_MISTAKES: readonly Mistake[] = [
+  // With the secret that they are then given, the rest must work.
+  ...['client_secret_basic', 'client_secret_post'].map((method): Mistake => ({
+    title: `[F15] ${method} for a client that wants none`,
+    distort: registeredFor(method),
+    step: 'registration',
+    cause: new RegExp(`wants no secret \\(none\\) is registered for ${method}`),
+  })),
   {
     title: '[A8] [F4] iss in the answer is another spelling',
     distort: editReply(BACK, withLocation(/iss=([^&]*)/, 'iss=$1%2F')),
@@ -297,6 +304,14 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /a code that was used is accepted again/,
   },
 ];
+
+function registeredFor(method: string): Distortion {
+  return (asked, forward) => {
+    if (!asked.body.startsWith('{"client_name"')) return forward(asked);
+    const metadata = { ...JSON.parse(asked.body), token_endpoint_auth_method: method };
+    return forward({ ...asked, body: JSON.stringify(metadata) });
+  };
+}
 
 /** Of the answer that carries the code. */
 function withLocation(pattern: RegExp, replacement: string) {

@@ -215,7 +215,7 @@ test("[A3] [F5] [F21] [N4] of somebody else's server, discovery and registration
     ['jwks', /the set of keys is empty/],
     ['cors', /preflight \(CORS\)/],
     ['unknown-client', /answered 400 invalid_request/],
-    ['registration', /registration is answered 403 text\/html, not with JSON/],
+    ['registration', /registration is forbidden \(403 text\/html\)/],
   ] as const) {
     t.regex(stepOf(report, id).cause ?? '', cause, id);
   }

@@ -50,11 +50,12 @@ export const authorizationSteps: readonly Step[] = [
     async run(x, says) {
       const say = x.facts.ours ? says.fail : says.warn;
       const { mcpUrl, origin } = x.target;
-      for (const resource of [undefined, origin, `${origin}/`, `${mcpUrl}/`]) {
-        const fate = await ask(x, { resource });
+      const spellings = [undefined, origin, `${origin}/`, `${mcpUrl}/`];
+      const fates = await Promise.all(spellings.map((resource) => ask(x, { resource })));
+      for (const [i, fate] of fates.entries()) {
         if (fate.kind === 'accepted') continue;
         say(
-          `a request ${resource ? `for the resource ${resource}` : 'without a resource'} ${inWords(fate)}`,
+          `a request ${spellings[i] ? `for the resource ${spellings[i]}` : 'without a resource'} ${inWords(fate)}`,
           'Treat your own spellings (origin, final slash) as one audience; older clients send none.',
         );
       }

@@ -63,8 +63,11 @@ export const oauthErrorSteps: readonly Step[] = [
       facts.server!.registration_endpoint ? undefined : 'the server names no registration endpoint',
     async run({ http, facts, leftBehind }, says) {
       const url = String(facts.server!.registration_endpoint);
-      for (const [what, body] of BAD_REGISTRATIONS) {
-        const answer = await http.ask(url, json(body));
+      const answers = await Promise.all(
+        BAD_REGISTRATIONS.map(([, body]) => http.ask(url, json(body))),
+      );
+      for (const [i, answer] of answers.entries()) {
+        const what = BAD_REGISTRATIONS[i]![0];
         const client = jsonOf(answer)?.client_id;
         if (answer.status < 300 && typeof client === 'string') {
           leftBehind.push({ clientId: client, name: `doctor: ${what}`, deleted: false });

@@ -19,19 +19,22 @@ export const redirectSteps: readonly Step[] = [
         ['upper-case path', registered.replace(pathname, pathname.toUpperCase())],
         ['query', `${registered}?doctor=1`],
       ];
-      for (const [what, redirect_uri] of variants) {
-        const fate = await ask(x, { client_id, redirect_uri });
+      const askFor = (redirect_uri: string) => ask(x, { client_id, redirect_uri });
+      const [strange, known] = await Promise.all([
+        Promise.all(variants.map(([, uri]) => askFor(uri))),
+        Promise.all(redirectUris.map(askFor)),
+      ]);
+      for (const [i, fate] of strange.entries()) {
         if (fate.kind === 'page') continue;
         says.fail(
-          `a redirect URI that differs in its ${what} ${inWords(fate)} (${redirect_uri})`,
+          `a redirect URI that differs in its ${variants[i]![0]} ${inWords(fate)} (${variants[i]![1]})`,
           'Compare with the registered ones character by character, and show a page otherwise: codes could be sent to strangers (RFC 9700 §2.1).',
         );
       }
-      for (const redirect_uri of redirectUris) {
-        const fate = await ask(x, { client_id, redirect_uri });
+      for (const [i, fate] of known.entries()) {
         if (fate.kind === 'accepted') continue;
         says.fail(
-          `the registered redirect URI ${redirect_uri} ${inWords(fate)}`,
+          `the registered redirect URI ${redirectUris[i]} ${inWords(fate)}`,
           'Keep what was registered character by character; normalise nothing.',
         );
       }

@@ -108,6 +108,12 @@ function notOpen(answer: Answer): [cause: string, fix: string] | undefined {
       'Open it (REGISTRATION=open): ChatGPT, Claude and the others have no such token. Doctor takes one by --registration-token-file.',
     ];
   }
+  if (answer.status === 403 && !/^invalid_/.test(String(jsonOf(answer)?.error))) {
+    return [
+      `registration is forbidden (${describe(answer)})`,
+      'If it is closed on purpose, do not advertise it; else let no firewall stop it (REGISTRATION=open).',
+    ];
+  }
   if (answer.status === 429) {
     return [
       'too many registrations for now (429)',
