@@ -59,6 +59,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     distort: answer(isRegistrationWith('javascript:'), 201, { client_id: 'careless' }),
     step: 'registration-errors',
     cause: /a javascript: redirect URI is accepted/,
+    leaves: 2,
   },
   {
     title: '[N7] registration wants an initial access token',
@@ -90,30 +91,35 @@ export const ENDPOINTS: readonly Mistake[] = [
     title: '[F16] Cursor refused for its scheme',
     distort: answer(isRegistrationWith('cursor://'), 400, refusal('invalid_redirect_uri')),
     step: 'register-cursor',
+    leaves: 4,
     cause: /registration of Cursor is refused: 400 application\/json invalid_redirect_uri/,
   },
   {
     title: '[F14] Claude refused for its scope',
     distort: answer(isRegistrationWith('claudeai'), 400, refusal('invalid_client_metadata')),
     step: 'register-claude',
+    leaves: 4,
     cause: /registration of Claude is refused/,
   },
   {
     title: '[F14] ChatGPT refused for a null',
     distort: answer(isRegistrationWith('null'), 400, refusal('invalid_client_metadata')),
     step: 'register-chatgpt',
+    leaves: 4,
     cause: /registration of ChatGPT is refused/,
   },
   {
     title: '[F18] VS Code refused for a grant type',
     distort: answer(isRegistrationWith('device_code'), 400, refusal('invalid_client_metadata')),
     step: 'register-vscode',
+    leaves: 4,
     cause: /registration of VS Code is refused/,
   },
   {
     title: '[F17] [A7] Claude Code refused for a loopback address without application_type',
     distort: answer(isRegistrationWith('http://localhost:'), 400, refusal('invalid_redirect_uri')),
     step: 'register-claude-code',
+    leaves: 4,
     cause: /registration of Claude Code is refused/,
     // Whichever client remains has no address on loopback.
     skips: ['redirect-loopback'],

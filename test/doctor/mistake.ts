@@ -12,6 +12,8 @@ export interface Mistake {
   readonly isWarning?: true;
   /** Other steps that meet the very same mistake, and rightly say so. */
   readonly also?: readonly string[];
+  /** How many clients stay there. Default: one, if one could register. */
+  readonly leaves?: number;
   /** Steps that can't be taken then. `rest`: any that come after. */
   readonly skips?: readonly string[] | 'rest';
 }

@@ -54,6 +54,14 @@ test('a name that does not exist is a matter of DNS', async (t) => {
   await assertStopsAt(t, 'https://doctor-test.invalid/mcp', 'dns', cause);
 });
 
+test('[F23] an address that only its own network can reach, and http beyond this machine, are named', async (t) => {
+  const server = await startTestServer((_, response) => response.end());
+  t.teardown(() => server.close());
+  const report = await diagnose(`http://127.0.0.2:${server.port}`);
+  t.regex(stepOf(report, 'dns').cause!, /private address \(127\.0\.0\.2\), which ChatGPT/);
+  t.regex(stepOf(report, 'tls').cause!, /^plain http: clients send tokens over https only/);
+});
+
 test('nothing that listens is a refused connection', async (t) => {
   const url = `http://localhost:${await freePort()}`;
   await assertStopsAt(t, url, 'tls', /^connection refused: nothing listens at localhost:\d+/);

@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -21,8 +22,7 @@ export const networkSteps: readonly Step[] = [
       const url = new URL(target.mcpUrl);
       const name = url.hostname.replace(/^\[|\]$/g, '');
       facts.resolved = true;
-      if (isIP(name)) return says.note(`${name} is an address already`);
-      const found = await lookUp(name, wishes.timeoutMs).catch((error: Error) => {
+      const found = await addressesOf(name, wishes.timeoutMs).catch((error: Error) => {
         delete facts.resolved;
         throw new Unanswered(explainFailure(error, url, 0), error);
       });
@@ -143,8 +143,9 @@ export function resourceMetadataUrl(resource: string): string {
   return `${origin}/.well-known/oauth-protected-resource${pathname.replace(/\/$/, '')}`;
 }
 
-/** The system's own way, which has no time limit. @throws with a code of node:dns */
-function lookUp(name: string, timeoutMs: number) {
+/** By the system's own way, which has no time limit of its own. @throws with a code of node:dns */
+async function addressesOf(name: string, timeoutMs: number): Promise<LookupAddress[]> {
+  if (isIP(name)) return [{ address: name, family: isIP(name) }];
   const late = Object.assign(new Error('no answer from DNS'), { code: 'EAI_AGAIN' });
   const timer = wait(timeoutMs, undefined, { ref: false }).then(() => Promise.reject(late));
   return Promise.race([lookup(name, { all: true }), timer]);
