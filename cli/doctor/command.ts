@@ -50,7 +50,7 @@ const EXAMPLES = `
 Examples:
   npm run admin -- doctor https://mcp.neonpanel.com
   npm run admin -- doctor http://localhost:3000 --login --email anna@sandbox.example
-  npm run admin -- doctor https://mcp.neonpanel.com --browser --json > report.json
+  npm run -s admin -- doctor https://mcp.neonpanel.com --browser --json > report.json
 
 Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage. See docs/doctor.md.`;
 

@@ -10,6 +10,7 @@ import { signInByBrowser, signInHeadless } from '../../cli/doctor/sign-in.ts';
 import { createBrowser } from '../support/browser.ts';
 import { answerConsent, answerLogin } from '../support/oauth.ts';
 import { LOGIN_MISTAKES } from './login-mistakes.ts';
+import { editJson } from './proxy.ts';
 import { assertNamed, createTerminal, idsOf, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -28,6 +29,23 @@ test.serial(
     t.is(report.leftBehind.length, 1);
   },
 );
+
+test.serial('of a server that is not ours, what only we promise is no failure', async (t) => {
+  const others = /^\/\.well-known\/(oauth-|openid-)/;
+  world.proxy.distort(
+    editJson(others, (body) => {
+      body.scopes_supported = ['openid', 'read'];
+      if (!body.token_endpoint) return;
+      body.grant_types_supported = ['authorization_code'];
+      body.token_endpoint_auth_methods_supported = ['client_secret_post'];
+    }),
+  );
+  const report = await world.diagnose({ login: true });
+  t.false(report.ours);
+  t.true(report.ok);
+  t.deepEqual(idsOf(report, 'fail', 'warn'), ['abilities-advertised']);
+  t.deepEqual(idsOf(report, 'skip'), ['refresh-parallel']);
+});
 
 for (const mistake of LOGIN_MISTAKES) {
   test.serial(`${mistake.title} is named, and nothing else is blamed`, async (t) => {

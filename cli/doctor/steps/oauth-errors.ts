@@ -38,7 +38,9 @@ export const oauthErrorSteps: readonly Step[] = [
       if (error === 'invalid_client' && answer.status === 401) return;
       // Errors that are no OAuth errors at all are another step's business.
       if (isHtml(answer) || typeof error !== 'string') return says.note(describe(answer));
-      says.fail(
+      // Without a header of client authentication, 400 is allowed (RFC 6749 §5.2).
+      const isTold = error === 'invalid_client' && !facts.ours;
+      (isTold ? says.warn : says.fail)(
         `an unknown client at the token endpoint is answered ${answer.status} ${error}; clients whose registration was lost never register again`,
         'Answer 401 {"error": "invalid_client"} (RFC 6749 §5.2).',
       );

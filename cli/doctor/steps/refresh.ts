@@ -14,9 +14,9 @@ export const refreshSteps: readonly Step[] = [
       for (const which of ['the refresh token', 'its successor']) {
         const { refresh_token: old } = x.facts.tokens!;
         const answer = await refresh(x, old!);
-        const tokens = checkTokenResponse(answer, which, says);
+        const tokens = checkTokenResponse(x, answer, which, says);
         if (!tokens) return void delete x.facts.tokens;
-        if (tokens.refresh_token === old) {
+        if (tokens.refresh_token === old && x.facts.client!.method === 'none') {
           says.fail(
             'the refresh token does not rotate; a stolen one of a public client lives on unnoticed',
             'Issue a new one with every use (RFC 9700 §2.2.2).',

@@ -33,7 +33,7 @@ export const registrationSteps: readonly Step[] = [
       const isWhole = body.redirect_uris.every((uri) => client.redirectUris.includes(uri));
       if (isWhole) x.facts.accepted = new Set(stands);
       says.note(`client ${client.client_id.slice(0, 60)}`);
-      checkClient(answer, says);
+      checkClient(x, answer, says);
     },
   },
   ...shapesFor(SOME_PORT).map(({ id, client }): Step => ({
@@ -94,7 +94,7 @@ async function registerAlone(x: Examination, shape: Shape, says: Says): Promise<
       'Keep what was sent, character by character, and return it.',
     );
   }
-  if (!x.facts.client) checkClient(answer, says);
+  if (!x.facts.client) checkClient(x, answer, says);
   // A client on loopback serves the rest best: its redirect URI can be listened to.
   if (!x.facts.client || shape.id === 'claude-code') x.facts.client = client;
   if (httpsOf(client)) x.facts.webClient ??= client;
@@ -155,7 +155,7 @@ function clientOf(x: Examination, answer: Answer, name: string): Client | undefi
 }
 
 /** RFC 7591 §3.2.1 */
-function checkClient(answer: Answer, says: Says): void {
+function checkClient({ facts }: Examination, answer: Answer, says: Says): void {
   const body = jsonOf(answer)!;
   const method = body.token_endpoint_auth_method;
   if (answer.status !== 201) {
@@ -168,7 +168,8 @@ function checkClient(answer: Answer, says: Says): void {
     );
   }
   if (method !== 'none') {
-    says.fail(
+    // A server may choose (RFC 7591 §3.2.1); most clients then do as they are told.
+    (facts.ours ? says.fail : says.warn)(
       `a client that wants no secret (none) is registered for ${String(method)}; its token request will be refused`,
       'Register the method that was asked for, or refuse the registration.',
     );

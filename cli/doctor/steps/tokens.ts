@@ -27,7 +27,7 @@ export const tokenSteps: readonly Step[] = [
         answer = await x.http.ask(url, redemption(x, (x.facts.code = await signIn(x))));
       }
       x.spent = true;
-      const tokens = checkTokenResponse(answer, 'the code', says);
+      const tokens = checkTokenResponse(x, answer, 'the code', says);
       if (tokens) x.facts.tokens = tokens;
     },
   },
@@ -77,7 +77,12 @@ export const tokenSteps: readonly Step[] = [
  * @param what was exchanged
  * @returns undefined if there is no access token in it
  */
-export function checkTokenResponse(answer: Answer, what: string, says: Says): Tokens | undefined {
+export function checkTokenResponse(
+  { facts }: Examination,
+  answer: Answer,
+  what: string,
+  says: Says,
+): Tokens | undefined {
   const body = jsonOf(answer);
   if (answer.status !== 200 || !body || typeof body.access_token !== 'string') {
     const { error, error_description: description } = body ?? {};
@@ -109,7 +114,7 @@ export function checkTokenResponse(answer: Answer, what: string, says: Says): To
     );
   }
   if (typeof scope !== 'string') {
-    says.fail(
+    (facts.ours ? says.fail : says.warn)(
       'scope is missing, although what was granted may differ from what was asked',
       'Say what was granted (RFC 6749 §5.1).',
     );
