@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../../errors.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
 import { keysCommand } from './keys.ts';
 import type { Terminal } from './terminal.ts';
+import { vaultCommand } from './vault.ts';
 import { Found } from './verbs.ts';
 
 /**
@@ -31,6 +32,7 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', EXIT_CODES);
   program.addCommand(keysCommand(terminal));
+  program.addCommand(vaultCommand(terminal));
   return inheritSettings(program);
 }
 
