@@ -165,6 +165,9 @@ bothStores.serial(
     const run = await admin(world, 'keys', 'retire', leaked[0]!, '--yes', '--json');
     t.is(run.code, 0, run.err);
     t.is(run.json().current, leaked[1], 'the next one took over');
+    // Before they look by themselves, half a second from now, they have to when a second has passed by the clock.
+    world.clock.advance(FOLLOW_MS);
+    t.deepEqual(await statusesOf(world, old), [401, 401]);
     await wait(FOLLOW_MS);
     for (const instance of world.instances) {
       const kids = await kidsOf(instance);
@@ -181,6 +184,34 @@ bothStores.serial(
     await wait(FOLLOW_MS);
     t.false((await kidsOf(world.url)).includes(next));
     t.deepEqual(await statusesOf(world, fresh[0]!), [200, 200]);
+  },
+);
+
+bothStores.serial.redis(
+  '[D12] [T20] however soon a rotation follows another, no instance meets a key that it does not know',
+  async (t, world) => {
+    const { client, tokens } = await connect(world);
+    let { refresh_token } = tokens;
+    let isOver = false;
+    const seen = new Set<string>();
+    const statuses = new Set<number>();
+    const use = async () => {
+      for (let i = 0; !isOver; i++) {
+        const { body } = await refresh(world.instances[i % 2]!, client, refresh_token);
+        refresh_token = body.refresh_token;
+        seen.add(kidOf(body.access_token));
+        for (const status of await statusesOf(world, body.access_token)) statuses.add(status);
+      }
+    };
+    const using = use();
+    for (let i = 0; i < 4; i++) {
+      t.is((await admin(world, 'keys', 'rotate', '--now', '--yes')).code, 0);
+    }
+    await wait(FOLLOW_MS);
+    isOver = true;
+    await using;
+    t.is(seen.size, 5);
+    t.deepEqual([...statuses], [200]);
   },
 );
 
@@ -256,6 +287,37 @@ test('[D12] two instances that start together make one set of keys', async (t) =
     t.is(one!.keys.length, 2);
     t.deepEqual(one, other);
   }
+});
+
+test('every command of keys and vault has a help text with an example', async (t) => {
+  const nouns = {
+    keys: ['list', 'rotate', 'retire', 'prune', 'export'],
+    vault: ['check', 'rekey'],
+  };
+  for (const [noun, verbs] of Object.entries(nouns)) {
+    const { out } = await runIn(createTerminal({}), noun, '--help');
+    for (const verb of verbs) {
+      t.regex(out, new RegExp(`^ +${verb}\\b`, 'm'));
+      const help = await runIn(createTerminal({}), noun, verb, '--help');
+      t.is(help.code, 0);
+      t.regex(help.out, new RegExp(`Example:\\n +npm run .* ${verb}`), verb);
+    }
+  }
+});
+
+bothStores('an id that begins with a dash is an id', async (t, world) => {
+  for (const args of [
+    ['-QSCbwkaIj80GLri'],
+    ['-QSCbwkaIj80GLri', '--yes'],
+    ['--yes', '-QSCbwkaIj80GLri'],
+    ['--yes', '--', '--x'],
+  ]) {
+    const run = await admin(world, 'keys', 'retire', ...args);
+    t.is(run.code, 4, run.err);
+    t.regex(run.err, /There is no key -/);
+  }
+  t.is((await admin(world, 'keys', 'retire', '--nothing')).code, 2);
+  t.is((await admin(world, 'keys', 'retire', '-x')).code, 2);
 });
 
 bothStores(
