@@ -15,6 +15,12 @@ import {
   type SigningKey,
   StageError,
 } from '../../keys/stages.ts';
+import { openStore } from '../../adapters/open-store.ts';
+import { sealContext } from '../../adapters/sealed-kinds.ts';
+import { createSecrets } from '../../adapters/secrets.ts';
+import { loadConfig } from '../../config.ts';
+import { openKeys, SIGNING_KEYS } from '../../keys/key-record.ts';
+import { createLog } from '../../log.ts';
 import { admin, type AdminRun } from '../support/admin.ts';
 import { createClock } from '../support/clock.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
@@ -95,6 +101,28 @@ test('[D12] a set that lacks what it should have is put in order, and one that g
   let many = published;
   while (many.length < MAX_KEYS) many = rotate(many, fakeKey(`k${many.length}`), 9, 3_600);
   t.throws(() => rotate(many, fakeKey('more'), 9, 3_600), { instanceOf: StageError });
+});
+
+test('[D12] keys that an older version wrote are used, shown and rotated like any others', async (t) => {
+  const masterKey = Buffer.alloc(32, 7);
+  const env = { MASTER_KEYS: masterKey.toString('base64url') };
+  const harness = await startHarness({ env });
+  t.teardown(harness.close);
+  const log = createLog('silent');
+  const store = await openStore(loadConfig(harness.env).store, { log, now: Date.now });
+  t.teardown(() => store.close());
+  const secrets = createSecrets([masterKey]);
+  const { keys } = await openKeys(secrets, (await store.read(SIGNING_KEYS))[0]!);
+  const older = keys.map(({ kid, state, jwk, createdAt }) => ({ kid, state, jwk, createdAt }));
+  const put = await secrets.seal(older, sealContext.signingKeys());
+  await store.commit([{ key: SIGNING_KEYS, expect: 'any', put, lifetime: 'forever' }]);
+  const { keys: listed } = (await admin(harness, 'keys', 'list', '--json')).json<{
+    keys: Record<string, string>[];
+  }>();
+  t.is(listed[0]!.first_used_at, listed[0]!.created_at);
+  t.is((await admin(harness, 'keys', 'rotate', '--now', '--yes')).code, 0);
+  await isUsable(t, harness, await usable(harness));
+  t.is((await kidsOf(harness.url)).length, 3);
 });
 
 /** The command as a process of its own. @param killAfterMs kills it so long after it began to work, without a word */
