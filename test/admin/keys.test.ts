@@ -131,7 +131,7 @@ bothStores.serial(
     t.is(kidOf(connection.tokens.access_token), current);
     const waiting = (await listed(world)).find(({ kid }) => kid === next)!;
     t.is(
-      Date.parse(waiting.may_sign_from as string) - Date.parse(waiting.created_at as string),
+      Date.parse(waiting.maySignFrom as string) - Date.parse(waiting.createdAt as string),
       (60 + 1) * 1_000,
       'an instance may be a second late',
     );
@@ -158,9 +158,9 @@ bothStores.serial(
     const told = world.logs.find({ event: 'keys.changed', outcome: 'noticed' });
     t.deepEqual(told.at(-1)!.kids, [next, change.next, current]);
     const retired = (await listed(world)).find(({ kid }) => kid === current)!;
-    t.like(retired, { state: 'retired', is_needed: true });
+    t.like(retired, { state: 'retired', isNeeded: true });
     t.is(
-      Date.parse(retired.needed_until as string) - Date.parse(retired.last_used_at as string),
+      Date.parse(retired.neededUntil as string) - Date.parse(retired.lastUsedAt as string),
       (3_600 + 1 + 30) * 1_000,
     );
   },
