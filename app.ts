@@ -175,7 +175,14 @@ export async function startApp(
     registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
     keys: keyRing.current,
     provider,
-    tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
+    tokens: {
+      grants,
+      secrets,
+      accessTokens,
+      freshenKeys: keyRing.freshen,
+      publicUrl,
+      refreshTokenTtlSeconds,
+    },
   });
 
   const credentials = createCredentials({
