@@ -36,7 +36,10 @@ import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
-import { type KeySet, openKeyRing } from './keys/keystore.ts';
+import type { KeySet } from './keys/key-set.ts';
+import { openKeyRing } from './keys/keystore.ts';
+import { createRotation } from './keys/rotation.ts';
+import { createSchedule } from './keys/schedule.ts';
 import type { Log } from './log.ts';
 import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
@@ -126,10 +129,20 @@ export async function startApp(
     now,
   });
 
-  const keyRing = await openKeyRing({ store, secrets, log, now }).catch(async (error) => {
-    await store.close();
-    throw error;
+  const rotation = createRotation({ store, secrets, times: config, now });
+  const keepSchedule = createSchedule({
+    rotation,
+    days: config.keyRotationDays,
+    times: config,
+    log,
+    now,
   });
+  const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
+    async (error) => {
+      await store.close();
+      throw error;
+    },
+  );
   const waitingClients = createWaitingClients({
     store,
     leases,
@@ -162,7 +175,14 @@ export async function startApp(
     registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
     keys: keyRing.current,
     provider,
-    tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
+    tokens: {
+      grants,
+      secrets,
+      accessTokens,
+      freshenKeys: keyRing.freshen,
+      publicUrl,
+      refreshTokenTtlSeconds,
+    },
   });
 
   const credentials = createCredentials({
@@ -181,6 +201,7 @@ export async function startApp(
     allowedOrigins: config.allowedOrigins,
     publicDiscovery: config.publicDiscovery,
     accessTokens,
+    freshenKeys: keyRing.freshen,
     credentials,
     now,
     buildServer: createServerFactory({

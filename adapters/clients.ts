@@ -1,6 +1,7 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
+import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Key, type Store, update } from './store.ts';
 import { endWaiting, startWaiting } from './waiting-clients.ts';
@@ -123,7 +124,7 @@ export function createClients(options: {
 }
 
 const clientKey = (clientId: string): Key => ({ tag: clientId, kind: 'client' });
-const secretContext = (clientId: string) => `client ${clientId}`;
+const secretContext = sealContext.clientSecret;
 
 /** Strangers send any client_id; only our own form reaches the store. */
 const isClientId = (text: string) => /^[\w.~-]{8,128}$/.test(text);

@@ -22,6 +22,8 @@ export interface Grant {
   readonly createdAt: number;
   /** SHA-256 of the code it came from: a later replay of that code is recognised and ends the grant. */
   readonly codeHash: string;
+  /** Public name of the master key that the newest refresh token was made with; absent of older records. */
+  readonly masterKey?: string | undefined;
   /** For the id_token of `openid` requests. */
   readonly nonce?: string | undefined;
   readonly authTime?: number | undefined;

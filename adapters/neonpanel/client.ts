@@ -1,6 +1,7 @@
 import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
+import { sealContext } from '../sealed-kinds.ts';
 import { openIfPossible, type Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Key, Store } from '../store.ts';
 
@@ -116,7 +117,7 @@ const BELIEVED_MS = 60_000;
 const MANAGEMENT_TOKEN_MS = 30 * 86_400_000;
 
 const KEY: Key = { tag: 'neonpanel', kind: 'client' };
-const CONTEXT = 'client at NeonPanel';
+const CONTEXT = sealContext.neonpanelClient();
 
 const text = (name: string, value: unknown) => (typeof value === 'string' ? { [name]: value } : {});
 
