@@ -5,6 +5,7 @@ import { createClients } from './adapters/clients.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrants } from './adapters/grants.ts';
+import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
 import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
@@ -20,7 +21,7 @@ import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
 import { withClientDocuments } from './auth/cimd/clients.ts';
-import { REGISTRATION_LIMIT } from './auth/registration-endpoint.ts';
+import { REGISTRATION_LIMIT, TOKEN_GUESS_LIMIT } from './auth/registration-endpoint.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
@@ -173,6 +174,11 @@ export async function startApp(
     now,
     waitingClients,
     registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
+    tokenGuesses: createGuessLimit({
+      perAddress: TOKEN_GUESS_LIMIT,
+      factor: config.rateLimitFactor,
+      now,
+    }),
     keys: keyRing.current,
     provider,
     tokens: {

@@ -14,10 +14,12 @@ const REMOVED = '[…]';
  * @param maxLength characters
  */
 export const withoutSecrets = (text: string, maxLength: number): string =>
-  text
-    // What is cut off must not leave the first half of a secret, which would then be too short to be recognised.
-    .slice(0, maxLength * 4)
+  firstPart(text, maxLength * 4)
     .replace(USERINFO, `//${REMOVED}@`)
     .replace(LONG_RUN, (run) => (UUID.test(run) ? run : REMOVED))
     .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
     .slice(0, maxLength);
+
+/** What is cut off must not leave the first half of a secret, which would then be too short to be recognised. */
+const firstPart = (text: string, maxLength: number): string =>
+  text.length <= maxLength ? text : text.slice(0, maxLength).replace(/[\w.-]*$/, REMOVED);

@@ -1,5 +1,6 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { Unfetchable } from './guarded-fetch.ts';
+import { createMinuteCounts } from './minute-counts.ts';
 
 /** Who makes us fetch. */
 export interface Asker {
@@ -25,7 +26,6 @@ export interface FetchLimits {
   trust(host: string): void;
 }
 
-const WINDOW_MS = 60_000;
 /** Fetches in a minute. */
 const PER_HOST = 120;
 const PER_ASKER = 30;
@@ -37,14 +37,12 @@ const KNOWN_AT_ONCE = 50;
 const MAX_REMEMBERED = 2_000;
 
 /**
- * Windows rather than rate-limiter-flexible, whose timers don't follow an injected clock.
- *
  * @param options.factor multiplies the limits per minute; 0 turns them off
  * @param options.now epoch milliseconds
  */
 export function createFetchLimits(options: { factor: number; now: () => number }): FetchLimits {
   const { factor, now } = options;
-  const counts = createBoundedMap<{ window: number; count: number }>(MAX_REMEMBERED);
+  const counts = createMinuteCounts({ maxNames: MAX_REMEMBERED, now });
   const knownHosts = createBoundedMap<true>(MAX_REMEMBERED);
   const underWay = { known: 0, 'new, for pages': 0, 'new, for endpoints': 0 };
 
@@ -70,7 +68,7 @@ export function createFetchLimits(options: { factor: number; now: () => number }
           limits.push([`asker ${asker.address}`, PER_ASKER]);
         }
         for (const [name, max] of limits) refuseAbove(name, max * factor);
-        for (const [name] of limits) counts.set(name, { window: window(), count: used(name) + 1 });
+        for (const [name] of limits) counts.add(name);
       }
       underWay[kind] += 1;
       return () => void (underWay[kind] -= 1);
@@ -78,18 +76,8 @@ export function createFetchLimits(options: { factor: number; now: () => number }
     trust: (host) => knownHosts.set(host, true),
   };
 
-  function window(): number {
-    return Math.floor(now() / WINDOW_MS);
-  }
-
-  function used(name: string): number {
-    const last = counts.get(name);
-    return last?.window === window() ? last.count : 0;
-  }
-
   function refuseAbove(name: string, max: number): void {
-    if (used(name) < max) return;
-    const leftMs = WINDOW_MS - (now() % WINDOW_MS);
-    throw new Unfetchable(`limit of fetches: ${name}`, Math.ceil(leftMs / 1000));
+    if (counts.of(name) < max) return;
+    throw new Unfetchable(`limit of fetches: ${name}`, counts.secondsLeft());
   }
 }

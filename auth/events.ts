@@ -54,7 +54,7 @@ function authorization(
   const { client, params, entities } = ctx.oidc ?? {};
   auditRequest(ctx, 'authorization', {
     outcome,
-    client_id: client?.clientId ?? text(params?.client_id),
+    client_id: client?.clientId ?? unknownClient(params?.client_id),
     grant: entities?.Interaction?.uid,
     ...(error !== undefined && refusal(error)),
   });
@@ -122,7 +122,14 @@ const oidc = (ctx: Context) =>
   (ctx as unknown as { oidc?: Partial<KoaContextWithOIDC['oidc']> }).oidc;
 
 const clientId = (ctx: Context) =>
-  oidc(ctx)?.client?.clientId ?? text(oidc(ctx)?.params?.client_id);
+  oidc(ctx)?.client?.clientId ?? unknownClient(oidc(ctx)?.params?.client_id);
+
+/**
+ * What was sent as the id of a client and is none could be anything, put there by mistake: of what looks like a secret only
+ * so much is told that it can be found again.
+ */
+const unknownClient = (value: unknown) =>
+  text(value)?.replace(/^([\w-]{12})[\w-]+$/, (_, start: string) => `${start}…`);
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
 

@@ -76,7 +76,7 @@ export function createInteractions(options: InteractionOptions) {
   }
 
   async function decide(ctx: Context, uid: string): Promise<void> {
-    const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
+    const form = await readForm(ctx);
     const code = form.get('csrf') ?? '';
     try {
       checkConsentSubmission(ctx, secrets, { uid, code, ownOrigin: config.publicUrl });
@@ -164,6 +164,14 @@ export function createInteractions(options: InteractionOptions) {
     }
     throw requestIsOver('no interaction for this address and browser');
   }
+}
+
+/** @throws Refusal 415 for what no form of ours sends */
+async function readForm(ctx: Context): Promise<URLSearchParams> {
+  if (!ctx.is('application/x-www-form-urlencoded')) {
+    throw new Refusal('invalid_request', 415, 'This address takes the form of its own page.');
+  }
+  return new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
 }
 
 function auditDecision(

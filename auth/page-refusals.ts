@@ -3,7 +3,11 @@ import { Refusal, StoreUnavailable } from '../errors.ts';
 import type { MessagePage } from '../views/render.ts';
 import { PATHS } from './paths.ts';
 
-/** A refusal that knows how to put itself to a person. */
+/**
+ * A refusal that knows how to put itself to a person.
+ *
+ * @param more.description for programs, if what a person is told makes no sense to them; ASCII (RFC 6749 §5.2)
+ */
 export class PageRefusal extends Refusal {
   readonly page: MessagePage;
 
@@ -12,12 +16,14 @@ export class PageRefusal extends Refusal {
     status: number,
     more: {
       code?: string;
+      description?: string;
       detail?: string | undefined;
       retryAfterSeconds?: number | undefined;
       cause?: unknown;
     } = {},
   ) {
-    super(more.code ?? 'invalid_request', status, `${page.title}. ${page.text}`, more);
+    const { code = 'invalid_request', description = `${page.title}. ${page.text}` } = more;
+    super(code, status, description, more);
     this.page = page;
   }
 }

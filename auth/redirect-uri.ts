@@ -1,3 +1,5 @@
+import { readCanonicalUri } from './canonical-uri.ts';
+
 /**
  * Which redirect URIs a client may register: the one policy for every way of registering (RFC 8252 §7, RFC 9700 §2.1).
  * Matching at the authorization endpoint is exact and done by the engine; this decides what may be matched at all.
@@ -9,30 +11,18 @@ const RESPONSE_PARAMETERS = ['code', 'state', 'iss', 'error', 'error_description
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /**
- * https with a host; http on loopback, any port; private-use schemes from the configured list. Only the canonical
- * spelling: what a parser would silently change (case, dot segments, backslashes, control characters) is refused, so
- * that what the user is shown is what the browser follows.
+ * https with a host; http on loopback, any port; private-use schemes from the configured list. No wildcards: matching is
+ * exact, so one could only mean something to others.
  *
  * @param raw as sent by the client
  * @param schemes private-use schemes of native apps that are accepted, without colon (REDIRECT_SCHEMES)
  * @returns undefined if it is acceptable, else what is wrong with it in a few words
  */
 export function redirectUriProblem(raw: unknown, schemes: readonly string[]): string | undefined {
-  if (typeof raw !== 'string') return 'must be a string';
-  if (raw.length > MAX_LENGTH) return `must not be longer than ${MAX_LENGTH} characters`;
-  if (!/^[\x21-\x7e]+$/.test(raw)) return 'must be printable ASCII without spaces';
-  if (/[\\*<>"`{}|^]/.test(raw)) return 'contains a character that is not allowed in a URI';
-  if (/%(?![0-9a-f]{2})/i.test(raw)) return 'contains a percent sign that encodes nothing';
-  if (/%([01][0-9a-f]|7f)/i.test(raw)) return 'must not contain encoded control characters';
-  const url = URL.parse(raw);
-  if (!url) return 'must be an absolute URI';
-  if (raw.includes('#')) return 'must not contain a fragment';
-  if (url.username || url.password || /^[^/]*\/\/[^/?]*@/.test(raw))
-    return 'must not contain userinfo';
-  // VS Code registers a bare authority without the final slash; nothing else may differ from the canonical spelling.
-  if (url.href !== raw && !(url.href === `${raw}/` && url.pathname === '/')) {
-    return 'must be in canonical form';
-  }
+  // VS Code registers a bare authority without the final slash.
+  const url = readCanonicalUri(raw, { maxLength: MAX_LENGTH, bareAuthority: true });
+  if (typeof url === 'string') return url;
+  if (url.href.includes('*')) return 'must not contain a wildcard';
   if (RESPONSE_PARAMETERS.some((name) => url.searchParams.has(name))) {
     return 'must not contain response parameters';
   }

@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import type { GuessLimit } from '../adapters/guess-limit.ts';
 import type { RateLimit } from '../adapters/rate-limits.ts';
 import { digest, isSame } from '../adapters/secrets.ts';
 import type { WaitingClients } from '../adapters/waiting-clients.ts';
@@ -11,11 +12,15 @@ import { acceptRegistration } from './registration.ts';
 export interface RegistrationOptions {
   readonly config: Config;
   readonly registrationLimit: RateLimit;
+  /** Of initial access tokens. */
+  readonly tokenGuesses: GuessLimit;
   readonly waitingClients: WaitingClients;
 }
 
 /** Requests per minute. Hosted clients register for all their users from few addresses, sometimes twice per attempt. */
 export const REGISTRATION_LIMIT = { perAddress: 60, inAll: 1_000 };
+/** Wrong initial access tokens per minute and address; who knows it may sit behind the same one. */
+export const TOKEN_GUESS_LIMIT = 20;
 /** When somebody may have been collected, or have signed in. */
 const RETRY_WHEN_FULL_SECONDS = 300;
 
@@ -24,12 +29,12 @@ const RETRY_WHEN_FULL_SECONDS = 300;
  * acceptable (registration.ts), is there room; then the engine makes the client.
  */
 export function createRegistrationEndpoint(
-  { config, registrationLimit, waitingClients }: RegistrationOptions,
+  { config, registrationLimit, tokenGuesses, waitingClients }: RegistrationOptions,
   engine: (ctx: Context) => Promise<void>,
 ) {
   return async function register(ctx: Context): Promise<void> {
     refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
-    checkInitialAccessToken(ctx, config);
+    checkInitialAccessToken(ctx, config, tokenGuesses);
     const wait = await registrationLimit.secondsToWait(addressOf(ctx));
     if (wait !== undefined) throw tooManyRequests('rate limit', wait);
     const metadata = acceptRegistration(await readJson(ctx), config);
@@ -46,24 +51,31 @@ export function createRegistrationEndpoint(
 }
 
 /**
- * The initial access token of REGISTRATION=token, in the header only (RFC 7591 §3, RFC 6750 §2.1).
- * @throws Refusal 401 with a challenge; there is an error code in it only if a token was presented (RFC 6750 §3.1)
+ * The initial access token of REGISTRATION=token, in the header only (RFC 7591 §3, RFC 6750 §2.1). Where it was guessed
+ * wrong too often, the right one does not count either: the answer would tell that it is.
+ *
+ * @throws Refusal 401 with a challenge; there is an error code in it only if a token was presented (RFC 6750 §3.1); 429
  */
-function checkInitialAccessToken(ctx: Context, { publicUrl, registration }: Config): void {
+function checkInitialAccessToken(
+  ctx: Context,
+  { publicUrl, registration }: Config,
+  guesses: GuessLimit,
+): void {
   if (registration.mode !== 'token') return;
   const [, presented] = /^bearer +(\S+) *$/i.exec(ctx.get('Authorization')) ?? [];
+  if (presented === undefined) throw unauthorized(ctx, publicUrl, 'no initial access token');
+  const wait = guesses.secondsToWait(addressOf(ctx));
+  if (wait !== undefined) throw tooManyRequests('too many wrong initial access tokens', wait);
   const expected = registration.token;
-  if (
-    presented !== undefined &&
-    expected !== undefined &&
-    isSame(digest(presented), digest(expected))
-  )
-    return;
-  const error = presented === undefined ? '' : ', error="invalid_token"';
-  ctx.set('WWW-Authenticate', `Bearer realm="${publicUrl}"${error}`);
-  throw new Refusal('invalid_token', 401, 'Registration here takes an initial access token.', {
-    detail: presented === undefined ? 'no initial access token' : 'wrong initial access token',
-  });
+  if (expected !== undefined && isSame(digest(presented), digest(expected))) return;
+  guesses.countWrong(addressOf(ctx));
+  throw unauthorized(ctx, publicUrl, 'wrong initial access token', ', error="invalid_token"');
+}
+
+function unauthorized(ctx: Context, realm: string, detail: string, error = ''): Refusal {
+  ctx.set('WWW-Authenticate', `Bearer realm="${realm}"${error}`);
+  const description = 'Registration here takes an initial access token.';
+  return new Refusal('invalid_token', 401, description, { detail });
 }
 
 /** RFC 6585 §4. The code is the one that MCP clients know for it; one of RFC 7591 would blame their metadata. */

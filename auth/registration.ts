@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
-import { redirectUriProblem } from './redirect-uri.ts';
+import { acceptClientKeys, type KeySet } from './client-keys.ts';
+import { redirectTarget, redirectUriProblem } from './redirect-uri.ts';
 import { AUTH_METHODS, GRANT_TYPES } from './supported.ts';
 
 /**
@@ -13,11 +14,6 @@ export interface RegistrationPolicy {
 
 const MAX_REDIRECT_URIS = 10;
 const MAX_CLIENT_NAME = 100;
-const MAX_KEYS = 10;
-/** The modulus of a 16,384 bit RSA key, in base64url. */
-const MAX_KEY_MEMBER = 2_731;
-/** RFC 7517 §4, RFC 7518 §6: of a public key, and what makes one private. */
-const KEY_MEMBERS = new Set('kty use alg kid crv x y n e d p q dp dq qi k'.split(' '));
 
 /**
  * @param body the parsed JSON body of POST /oauth2/register
@@ -38,9 +34,7 @@ export function acceptRegistration(
 
   return {
     redirect_uris: redirectUris,
-    // `native` is the type that allows another loopback port at authorization (RFC 8252 §7.3) and private-use
-    // schemes. Clients leave the type out or send the wrong one, so the URIs decide.
-    application_type: redirectUris.every((uri) => uri.startsWith('https:')) ? 'web' : 'native',
+    application_type: applicationType(redirectUris),
     response_types: ['code'],
     grant_types: acceptGrantTypes(sent.grant_types),
     token_endpoint_auth_method: method,
@@ -64,6 +58,23 @@ function acceptRedirectUris(value: unknown, policy: RegistrationPolicy): string[
   return [...new Set(value as string[])];
 }
 
+/**
+ * `native` is the type that allows another loopback port at authorization (RFC 8252 §7.3) and private-use schemes.
+ * Clients leave the type out or send the wrong one, so the URIs decide.
+ *
+ * The engine lets no native app have https on loopback. Who has it runs a web application at home, so http beside it is
+ * taken as that application's too, port and all; a private-use scheme beside it is of two applications at once.
+ */
+function applicationType(redirectUris: readonly string[]): 'web' | 'native' {
+  const isHttps = (uri: string) => uri.startsWith('https:');
+  const isHttpsOnLoopback = (uri: string) =>
+    isHttps(uri) && redirectTarget(uri).kind === 'loopback';
+  if (redirectUris.every(isHttps)) return 'web';
+  if (!redirectUris.some(isHttpsOnLoopback)) return 'native';
+  if (redirectUris.every((uri) => redirectTarget(uri).kind !== 'app')) return 'web';
+  throw invalidRedirectUri('https on loopback and private-use schemes must be registered apart');
+}
+
 /** The engine renders a description that begins with `redirect_uris` as invalid_redirect_uri. */
 const invalidRedirectUri = (problem: string) =>
   new errors.InvalidClientMetadata(`redirect_uris: ${problem}`);
@@ -84,32 +95,11 @@ function acceptGrantTypes(value: unknown): string[] {
   return known.includes('authorization_code') ? known : [...GRANT_TYPES];
 }
 
-/**
- * Public keys, each with the members we know. Private ones are left in for the engine, which refuses such a key. Anything
- * else is dropped: it would be kept for years, and what is nested deeply enough can't even be written.
- */
-function acceptJwks(value: unknown): { keys: unknown[] } {
-  const keys = (value as { keys?: unknown } | null | undefined)?.keys;
-  if (Array.isArray(keys) && keys.length >= 1 && keys.length <= MAX_KEYS) {
-    return { keys: keys.map(acceptKey) };
-  }
-  throw new errors.InvalidClientMetadata(
-    `jwks with 1 to ${MAX_KEYS} keys is needed for private_key_jwt`,
-  );
+function acceptJwks(value: unknown): KeySet {
+  if (value !== undefined && value !== null) return acceptClientKeys(value);
+  // Nothing that a registration names is fetched.
+  throw new errors.InvalidClientMetadata('private_key_jwt needs jwks; a jwks_uri is not used');
 }
-
-function acceptKey(key: unknown): unknown {
-  if (typeof key !== 'object' || key === null) throw invalidKey('must be an object');
-  const members = Object.entries(key).filter(([name]) => KEY_MEMBERS.has(name));
-  for (const [name, value] of members) {
-    if (typeof value !== 'string') throw invalidKey(`${name} must be a string`);
-    if (value.length > MAX_KEY_MEMBER) throw invalidKey(`${name} is too long`);
-  }
-  return Object.fromEntries(members);
-}
-
-const invalidKey = (problem: string) =>
-  new errors.InvalidClientMetadata(`a key of jwks is not valid: ${problem}`);
 
 function optionalText(name: string, value: unknown, maxLength: number) {
   if (typeof value !== 'string') return {};

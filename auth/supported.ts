@@ -13,5 +13,6 @@ export const AUTH_METHODS = [
 
 /** Algorithms of `private_key_jwt` assertions. */
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];
 
 export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;

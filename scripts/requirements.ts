@@ -40,17 +40,28 @@ const TITLE =
  */
 export function claimsIn(file: string, source: string): Claim[] {
   const code = source.replace(/^\s*(\/\/|\/?\*).*$/gm, '');
+  const long = [...code.matchAll(LONG_BLOCK)].map(({ 0: text, index }) => [
+    index,
+    index + text.length,
+  ]);
   return [...code.matchAll(TITLE)]
     .filter(([, unproved]) => unproved === undefined)
-    .map(([, , , ids, title]) => ({
-      ids: [...ids!.matchAll(/[A-Z]\d+/g)].map(String),
-      file,
-      title: title!
+    .map(({ 3: ids, 4: title, index }) => {
+      const text = title!
         .replace(/\$\{[^}]*\}/g, '…')
         .replace(/\\(.)/g, '$1')
-        .trim(),
-    }));
+        .trim();
+      const isLong = long.some(([from, to]) => index > from! && index < to!);
+      return {
+        ids: [...ids!.matchAll(/[A-Z]\d+/g)].map(String),
+        file,
+        title: isLong ? `${text} (test:long)` : text,
+      };
+    });
 }
+
+/** What only `npm run test:long` runs. */
+const LONG_BLOCK = /^if \(process\.env\.LONG_TESTS\) \{\n[^]*?^\}/gm;
 
 /**
  * @param catalogue id to requirement, in the order in which they are listed

@@ -11,6 +11,7 @@ import { createSecrets } from '../adapters/secrets.ts';
 import { VERSION_LENGTH } from '../adapters/redis/commit-script.ts';
 import { audit, AUDIT_EVENTS, type AuditEvent } from '../audit.ts';
 import { createLog } from '../log.ts';
+import { withoutSecrets } from '../redaction.ts';
 import { withoutEchoes } from '../mcp/tools/echoes.ts';
 import { approve, openConsent } from './login-support.ts';
 import { admin, createTerminal, runIn } from './support/admin.ts';
@@ -172,6 +173,12 @@ test.serial(
       client_id: 'nobody-knows',
       outcome: 'refused',
     });
+    const verifier = 'Zq3'.repeat(14) + '_';
+    await ask('a verifier in place of the client', token(url, { client_id: verifier }), {
+      client_id: `${verifier.slice(0, 12)}…`,
+      outcome: 'refused',
+    });
+    t.deepEqual(logs.leaked([verifier]), []);
     await ask('no grant type', token(url, asClient), { outcome: 'refused' });
     await ask('strange grant type', token(url, { ...asClient, grant_type: 'Pa$$word' }), {
       outcome: 'refused',
@@ -545,6 +552,22 @@ test('[T17] whatever a line is given, no secret gets in (property)', (t) => {
       if (logs.entries().length !== 1 || entry!.outcome !== 'unknown') t.fail(logs.text());
     }),
     { numRuns: process.env.LONG_TESTS ? 1_000_000 : 10_000 },
+  );
+});
+
+test('[T17] [T58] of a long text that is cut no part of a secret is left', (t) => {
+  const secret = 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7_bC-fF0hJ3lL6nP9';
+  const filler = fc.constantFrom('a ', 'long-run-of-characters-that-is-removed ', '\u{1F600} ');
+  fc.assert(
+    fc.property(fc.array(filler, { maxLength: 5 }), fc.nat(40), ([...before], spaces) => {
+      const text = `${before.join('')}${' '.repeat(spaces)}${secret} and more of it ${secret}`;
+      const logged = withoutSecrets(text, 50);
+      for (let at = 0; at + 8 <= secret.length; at++) {
+        if (logged.includes(secret.slice(at, at + 8))) t.fail(logged);
+      }
+      t.true(logged.length <= 50);
+    }),
+    { numRuns: 2_000 },
   );
 });
 

@@ -49,7 +49,8 @@ test('[T12] the reason names what is wrong, for a developer to see it at once', 
     ['https://a.example/ü', 'must be printable ASCII without spaces'],
     ['https://a.example/a b', 'must be printable ASCII without spaces'],
     ['https://a.example/cb\n', 'must be printable ASCII without spaces'],
-    ['https://*.a.example/cb', 'contains a character that is not allowed in a URI'],
+    ['https://a.example/{x}', 'contains a character that is not allowed in a URI'],
+    ['https://*.a.example/cb', 'must not contain a wildcard'],
     ['https://a.example/%zz', 'contains a percent sign that encodes nothing'],
     ['https://a.example/%0a', 'must not contain encoded control characters'],
     ['a.example/cb', 'must be an absolute URI'],
@@ -116,6 +117,49 @@ test('[F16] [T12] REDIRECT_SCHEMES decides which private schemes are accepted', 
     ['com.example:/cb', 400],
   ] as const)
     t.is((await register(otherSchemes.url, { redirect_uris: [uri] })).status, status, uri);
+});
+
+test('[F17] [F16] [A9] https on loopback may stand beside every web address, and makes ports exact; private schemes are another app', async (t) => {
+  const web = 'https://a.example/cb';
+  for (const secure of [
+    'https://localhost:8443/cb',
+    'https://127.0.0.1/cb',
+    'https://[::1]:1/cb',
+  ]) {
+    for (const [redirect_uris, application_type] of [
+      [[secure], 'web'],
+      [[secure, web], 'web'],
+      [[web, 'http://localhost:3000/cb', secure], 'web'],
+      [['http://127.0.0.1/cb', secure], 'web'],
+    ] as const) {
+      const { status, body } = await register(url, { redirect_uris });
+      t.is(status, 201, JSON.stringify(body));
+      t.is(body.application_type as unknown, application_type);
+      const statusAt = async (redirect_uri: string) => {
+        const { pathname, search } = authorizationRequest(url, body, { redirect_uri }).url;
+        return (await send(url, pathname + search)).status;
+      };
+      for (const uri of redirect_uris) t.is(await statusAt(uri), 303, uri);
+      for (const uri of [
+        'http://localhost:3001/cb',
+        'http://127.0.0.1:1/cb',
+        'https://localhost/cb',
+      ])
+        t.is(await statusAt(uri), 400, uri);
+    }
+    for (const redirect_uris of [
+      [secure, 'cursor://anysphere.cursor-mcp/cb'],
+      ['http://localhost/cb', 'cursor:/cb', web, secure],
+    ]) {
+      const { status, body } = await register(url, { redirect_uris });
+      t.is(status, 400);
+      t.like(body, {
+        error: 'invalid_redirect_uri',
+        error_description:
+          'redirect_uris: https on loopback and private-use schemes must be registered apart',
+      });
+    }
+  }
 });
 
 // -------------------------------------------------------------------------- properties

@@ -2,11 +2,18 @@ import test from 'ava';
 import fc from 'fast-check';
 import { redirectUriProblem } from '../auth/redirect-uri.ts';
 import { acceptRegistration } from '../auth/registration.ts';
-import { assertionKey } from './client-auth.ts';
+import { assertionForm, assertionKey, clientAssertion } from './client-auth.ts';
+import { PRIVATE_KEYS, USABLE_KEYS, USELESS_KEYS } from './client-key-sets.ts';
 import { type Received, send } from './raw-http.ts';
 import { badRedirectUris, goodRedirectUris } from './redirect-uris.ts';
 import { startHarness } from './support/harness.ts';
-import { authorizationRequest, REDIRECT_URI, register, type TestClient } from './support/oauth.ts';
+import {
+  authorizationRequest,
+  postForm,
+  REDIRECT_URI,
+  register,
+  type TestClient,
+} from './support/oauth.ts';
 
 /** Registrations in shapes that nobody foresaw: what may come of them, and what never. */
 
@@ -93,7 +100,7 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 2, arbitrary: fc.array(text, { maxLength: 12 }) },
   fc.jsonValue({ maxDepth: 4 }),
   fc.constantFrom(null, true, false, 0, -1, 1e308, 4_102_444_800),
-  fc.record({ keys: fc.array(key, { maxLength: 11 }) }),
+  fc.record({ keys: fc.array(key, { maxLength: 21 }) }),
   fc.dictionary(name, text, { maxKeys: 5 }),
 );
 
@@ -253,18 +260,47 @@ test('[T25] of a key in jwks its public members are kept, and nothing that is no
   const { status, body } = await register(url, jwks({ ...publicJwk, ...more }));
   t.is(status, 201, JSON.stringify(body));
   t.deepEqual(body.jwks, { keys: [publicJwk] });
-  for (const bad of [
-    { ...publicJwk, kid: 5 },
-    { ...publicJwk, x: { toString: 'x' } },
-    { ...publicJwk, kid: 'x'.repeat(3_000) },
-    { ...publicJwk, d: 'AAAA' },
-    { kty: 'oct', k: 'AAAA' },
-    [],
-    'key',
-  ]) {
-    const refused = await register(url, jwks(bad));
-    t.is(refused.status, 400, JSON.stringify(bad).slice(0, 100));
-    t.is(refused.body.error as unknown, 'invalid_client_metadata');
+});
+
+test('[T25] [F15] a key set is kept as far as it can be used, refused if it can’t at all, and with a private key always', async (t) => {
+  const keyed = async (...keys: unknown[]) =>
+    register(url, { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys } });
+  const useless = USELESS_KEYS.slice(0, 18).map(([, sent]) => sent);
+  for (const [what, sent, kept] of USABLE_KEYS) {
+    const { status, body } = await keyed(...useless, sent, USELESS_KEYS.at(-1)![1]);
+    t.is(status, 201, `${what} ${JSON.stringify(body)}`);
+    t.deepEqual(body.jwks, { keys: [kept] }, what);
+  }
+  for (const [table, reason] of [
+    [USELESS_KEYS, 'the key set has no key for signatures with RS256, PS256, ES256, EdDSA'],
+    [PRIVATE_KEYS, 'the key set contains a private key'],
+  ] as const)
+    for (const [what, sent] of table) {
+      const { status, body } = await keyed(sent);
+      t.is(status, 400, what);
+      t.like(body, { error: 'invalid_client_metadata', error_description: reason }, what);
+      t.is((await keyed(publicJwk, sent)).status, table === USELESS_KEYS ? 201 : 400, what);
+    }
+});
+
+test('[F15] a client authenticates with any of the keys that were kept, in whichever company', async (t) => {
+  const keys = await Promise.all(['RS256', 'ES256', 'EdDSA'].map(assertionKey));
+  const { body: client } = await register(url, {
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: {
+      keys: [
+        ...USELESS_KEYS.slice(0, 17).map(([, sent]) => sent),
+        ...keys.map((key) => key.publicJwk),
+      ],
+    },
+  });
+  for (const key of keys) {
+    const answer = await postForm(`${url}/oauth2/token`, {
+      grant_type: 'refresh_token',
+      refresh_token: 'none of ours',
+      ...assertionForm(await clientAssertion(key, client.client_id, { aud: url })),
+    });
+    t.is(answer.body.error, 'invalid_grant', `${key.algorithm} ${JSON.stringify(answer.body)}`);
   }
 });
 

@@ -3,8 +3,10 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { createGuessLimit } from '../adapters/guess-limit.ts';
 import { networkOf } from '../http/address.ts';
 import { type Received, send, type Sending } from './raw-http.ts';
+import { createClock } from './support/clock.ts';
 import { type Harness, startHarness } from './support/harness.ts';
 import {
   authorizationRequest,
@@ -133,17 +135,67 @@ test('[D13] the limits are on by default', async (t) => {
   t.deepEqual(tally(answers), { 201: PER_ADDRESS, 429: 5 });
 });
 
+const INITIAL_TOKEN = 'registration-token-0123456789';
+const BY_TOKEN = {
+  ...BEHIND_PROXY,
+  REGISTRATION: 'token',
+  REGISTRATION_TOKEN: INITIAL_TOKEN,
+};
+const WRONG_TOKENS = 20;
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
 test('[D13] with REGISTRATION=token, whoever has no token uses up nothing of what those with one may', async (t) => {
-  const REGISTRATION_TOKEN = 'registration-token-0123456789';
-  const env = { ...LIMITED, REGISTRATION: 'token', REGISTRATION_TOKEN };
-  const { url } = await limited(t, env);
-  const strangers = await many(200, (i) =>
-    post(url, i % 2 ? { authorization: 'Bearer wrong-token-0123456789' } : {}),
-  );
+  const { url } = await limited(t, BY_TOKEN);
+  const strangers = await many(200, (i) => post(url, i % 2 ? { authorization: 'Basic eDp5' } : {}));
   t.deepEqual(tally(strangers), { 401: 200 });
-  const authorization = `Bearer ${REGISTRATION_TOKEN}`;
-  const answers = await many(PER_ADDRESS + 1, () => post(url, { authorization }));
+  const wrong = await many(WRONG_TOKENS - 1, (i) => post(url, bearer(`wrong-token-${i}`)));
+  t.deepEqual(tally(wrong), { 401: WRONG_TOKENS - 1 });
+  const answers = await many(PER_ADDRESS + 1, () => post(url, bearer(INITIAL_TOKEN)));
   t.deepEqual(tally(answers), { 201: PER_ADDRESS, 429: 1 });
+});
+
+test('[D13] [T26] [T27] one address may guess 20 initial access tokens a minute; then not even the right one tells it anything, and others go on', async (t) => {
+  const time = createClock();
+  const harness = await startHarness({ env: BY_TOKEN, now: time.now });
+  t.teardown(() => harness.close());
+  const { url } = harness;
+  const guess = (i: number, address = '192.0.2.1') =>
+    post(url, { ...bearer(`wrong-token-${i}`), ...from(`10.0.0.${i & 255}, ${address}`) });
+  const right = (address: string) => post(url, { ...bearer(INITIAL_TOKEN), ...from(address) });
+  t.deepEqual(tally(await many(300, (i) => guess(i))), {
+    401: WRONG_TOKENS,
+    429: 300 - WRONG_TOKENS,
+  });
+  const refused = await right('192.0.2.1');
+  refusesProperly(t, refused);
+  t.is(refused.headers['www-authenticate'], undefined);
+  t.is((await right('192.0.2.2')).status, 201);
+  // Who has no token is told to bring one, as ever.
+  t.is((await post(url, from('192.0.2.1'))).status, 401);
+  t.is(
+    harness.logs.find({ event: 'registration', cause: 'too many wrong initial access tokens' })
+      .length,
+    300 - WRONG_TOKENS + 1,
+  );
+  // A flood from everywhere.
+  const flooded = await many(1_500, (i) => guess(i, `198.51.${i % 75}.9`));
+  t.deepEqual(tally(flooded), { 401: 1_500 });
+  t.is((await right('192.0.2.2')).status, 201);
+  t.is((await right('192.0.2.1')).status, 429);
+  time.advance(Number(refused.headers['retry-after']) * 1_000);
+  t.is((await right('192.0.2.1')).status, 201);
+  t.is(harness.logs.leaked([INITIAL_TOKEN]).length, 0);
+});
+
+test('[D13] of wrong guesses so many addresses are remembered, and those that guessed longest ago are forgotten', (t) => {
+  const time = createClock();
+  const limit = createGuessLimit({ perAddress: 1, factor: 1, now: time.now });
+  for (let i = 0; i < 10_001; i++) limit.countWrong(`address ${i}`);
+  t.is(limit.secondsToWait('address 0'), undefined);
+  const wait = limit.secondsToWait('address 1')!;
+  t.true(wait >= 1 && wait <= 60);
+  time.advance(wait * 1_000);
+  t.is(limit.secondsToWait('address 10000'), undefined);
 });
 
 if (process.env.LONG_TESTS) {

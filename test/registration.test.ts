@@ -498,6 +498,7 @@ test('[F15] [N6] an authentication method or key set that we can’t honour is r
     x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
   };
   t.is((await register(url, jwks(ed25519))).status, 201);
+  t.is((await register(url, jwks(...Array.from({ length: 20 }, () => ed25519)))).status, 201);
   for (const metadata of [
     { token_endpoint_auth_method: 'client_secret_jwt' },
     { token_endpoint_auth_method: 'tls_client_auth' },
@@ -517,7 +518,7 @@ test('[F15] [N6] an authentication method or key set that we can’t honour is r
     jwks({ kty: 'RSA' }),
     jwks({ kty: 'oct', k: 'AAAA' }),
     jwks({ ...ed25519, d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A' }),
-    jwks(...Array.from({ length: 11 }, () => ed25519)),
+    jwks(...Array.from({ length: 21 }, () => ed25519)),
   ]) {
     const { status, body } = await register(url, metadata);
     t.is(status, 400, JSON.stringify(metadata));

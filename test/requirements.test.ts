@@ -34,6 +34,19 @@ test('titles are found however they are written', (t) => {
   );
 });
 
+test('what only the long tests prove is marked', (t) => {
+  const source = [
+    'if (process.env.LONG_TESTS) {',
+    `  test('${id('T1')} takes its time', run);`,
+    '}',
+    `test('${id('T2')} does not', run);`,
+  ].join('\n');
+  t.deepEqual(
+    claimsIn('f', source).map(({ title }) => title),
+    ['takes its time (test:long)', 'does not'],
+  );
+});
+
 test('what does not run proves nothing', (t) => {
   const source = [
     `test.skip('${id('T1')} skipped', run);`,

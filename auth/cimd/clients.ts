@@ -1,15 +1,15 @@
-import { type AdapterPayload, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { AdapterPayload } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
 import { type Copy, createDocumentCache } from '../../adapters/document-cache.ts';
-import type { Asker, FetchLimits } from '../../adapters/fetch-limits.ts';
+import type { FetchLimits } from '../../adapters/fetch-limits.ts';
 import type { GuardedFetch } from '../../adapters/guarded-fetch.ts';
 import type { Config } from '../../config.ts';
-import { addressOf } from '../../http/address.ts';
 import type { Log } from '../../log.ts';
-import { acceptDocument, type ClientDocument } from './document.ts';
+import { type KeySet, verifies } from '../client-keys.ts';
+import { acceptDocument, acceptKeySet, type ClientDocument } from './document.ts';
 import { documentUrlProblem, isUrlShaped } from './document-url.ts';
-import { acceptKeySet, type KeySet, verifies } from './key-set.ts';
 import { notAnAddress, notOpen, notThere, notUsable } from './refusals.ts';
+import { type ClientRequest, requestUnderWay } from './request.ts';
 
 /**
  * Client ID metadata documents (draft-ietf-oauth-client-id-metadata-document): clients whose id is the address of a
@@ -34,8 +34,6 @@ const MAX_DOCUMENT_BYTES = 5 * 1024;
 const MAX_KEY_SET_BYTES = 32 * 1024;
 /** A key or a redirect URI that is not in a copy of this age may be newer than it. */
 const NEWS_AFTER_MS = 30_000;
-/** Where people are, rather than the client itself. */
-const PEOPLE_AT = ['authorization', 'resume'];
 
 export function withClientDocuments(options: ClientDocumentOptions): Clients {
   const { registered, config, fetch, limits, log, now } = options;
@@ -61,7 +59,7 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
 
   return {
     find: async (clientId) =>
-      isUrlShaped(clientId) ? documented(clientId) : registered.find(clientId),
+      isUrlShaped(clientId) ? documented(clientId, requestUnderWay()) : registered.find(clientId),
     put: (clientId, metadata) => registered.put(clientId, metadata),
     // A document is kept by its owner.
     keepFor: async (clientId, grantEndsAt) =>
@@ -71,60 +69,86 @@ export function withClientDocuments(options: ClientDocumentOptions): Clients {
     },
   };
 
-  async function documented(clientId: string): Promise<AdapterPayload> {
-    const ctx = Provider.ctx;
-    const atEndpoint = ctx !== undefined && !PEOPLE_AT.includes(String(ctx.oidc.route));
-    const problem = documentUrlProblem(clientId, config.cimdTestOrigin);
-    if (problem) throw notAnAddress(problem, atEndpoint);
-    const asksPerson = ctx?.oidc.route === 'authorization';
-    // Who is connected already stays so, as a registered client does.
-    if (asksPerson && config.registration.mode !== 'open') throw notOpen();
-    const asker = ctx && askerOf(ctx, atEndpoint);
-    const find = (notBefore?: number) =>
-      documents.get(clientId, { notBefore, asker }).catch(notUsable(clientId, atEndpoint));
-    const recently = now() - NEWS_AFTER_MS;
-
-    let found = await find();
-    if (asksPerson && !redirectsTo(found.value.metadata, ctx.oidc.params?.redirect_uri)) {
-      found = await find(recently);
-    }
-    const { metadata, keys } = found.value;
-    const assertion = ctx?.oidc.params?.client_assertion;
+  async function documented(clientId: string, request: ClientRequest): Promise<AdapterPayload> {
+    refuse(clientId, request);
+    const { metadata, keys } = (await documentOf(clientId, request)).value;
     if (!keys) return metadata;
+    const { assertion } = request;
     // Keys are needed only where there is something to verify.
-    if (typeof assertion !== 'string') return { ...metadata, jwks: { keys: [] } };
-    const known = await keySetOf(keys, asker).catch(() => undefined);
+    if (assertion === undefined) return { ...metadata, jwks: NO_KEYS };
+    const known = await keySetOf(keys, request).catch(() => undefined);
     if (known && (await verifies(known.value, assertion)))
       return { ...metadata, jwks: known.value };
-
-    // Signed with a key that is newer than our copies, or by somebody else.
-    found = await find(recently);
-    if (!found.value.keys) return found.value.metadata;
-    const newer = await keySetOf(found.value.keys, asker, recently);
-    const stale = found.stale ?? newer.stale;
-    // Who can't see the newest keys can't tell the two apart.
-    if (stale && !(await verifies(newer.value, assertion)))
-      throw notThere(new URL(clientId).host, stale);
-    return { ...found.value.metadata, jwks: newer.value };
+    return withNewestKeys(clientId, request, assertion);
   }
 
-  /** The engine gets it as if it had been in the document: it fetches nothing itself. */
+  /** What is refused without asking anybody. @throws PageRefusal */
+  function refuse(clientId: string, { atEndpoint, startsAuthorization }: ClientRequest): void {
+    const problem = documentUrlProblem(clientId, config.cimdTestOrigin);
+    if (problem) throw notAnAddress(problem, atEndpoint);
+    // Who is connected already stays so, as a registered client does.
+    if (startsAuthorization && config.registration.mode !== 'open') throw notOpen();
+  }
+
+  /** The document, read again if it may have gained the redirect URI that is asked for. */
+  async function documentOf(
+    clientId: string,
+    request: ClientRequest,
+  ): Promise<Copy<ClientDocument>> {
+    const found = await getDocument(clientId, request);
+    const isEnough = !request.startsAuthorization || redirectsTo(found.value, request.redirectUri);
+    return isEnough ? found : getDocument(clientId, request, recently());
+  }
+
+  /**
+   * For an assertion that was signed with a key that is newer than our copies, or by somebody else.
+   * @throws PageRefusal 503 if the newest keys can't be had: without them the two can't be told apart
+   */
+  async function withNewestKeys(
+    clientId: string,
+    request: ClientRequest,
+    assertion: string,
+  ): Promise<AdapterPayload> {
+    const notBefore = recently();
+    const { value, stale } = await getDocument(clientId, request, notBefore);
+    const { metadata, keys } = value;
+    if (!keys) return metadata;
+    const newest = await keySetOf(keys, request, notBefore);
+    const problem = stale ?? newest.stale;
+    if (problem && !(await verifies(newest.value, assertion)))
+      throw notThere(new URL(clientId).host, problem);
+    return { ...metadata, jwks: newest.value };
+  }
+
+  /** @param notBefore epoch milliseconds; an older copy is fetched again @throws PageRefusal */
+  async function getDocument(
+    clientId: string,
+    { asker, atEndpoint }: ClientRequest,
+    notBefore?: number,
+  ): Promise<Copy<ClientDocument>> {
+    return documents.get(clientId, { notBefore, asker }).catch(notUsable(clientId, atEndpoint));
+  }
+
+  /** The engine gets it as if it had been in the document: it fetches nothing itself. As getDocument. */
   async function keySetOf(
     keys: NonNullable<ClientDocument['keys']>,
-    asker: Asker | undefined,
+    { asker }: ClientRequest,
     notBefore?: number,
   ): Promise<Copy<KeySet>> {
     if (!('uri' in keys)) return { value: keys };
     return keySets.get(keys.uri, { notBefore, asker }).catch(notUsable(keys.uri, true));
   }
+
+  function recently(): number {
+    return now() - NEWS_AFTER_MS;
+  }
 }
 
-const askerOf = (ctx: KoaContextWithOIDC, atEndpoint: boolean): Asker => ({
-  address: addressOf(ctx),
-  place: atEndpoint ? 'endpoint' : 'page',
-});
+const NO_KEYS: KeySet = { keys: [] };
 
 /** Whether the document covers what is asked for; on loopback the engine decides about ports. */
-function redirectsTo({ redirect_uris }: AdapterPayload, asked: unknown): boolean {
-  return typeof asked !== 'string' || asked.startsWith('http:') || redirect_uris!.includes(asked);
+function redirectsTo({ metadata }: ClientDocument, asked: string | undefined): boolean {
+  return (
+    asked === undefined || asked.startsWith('http:') || metadata.redirect_uris!.includes(asked)
+  );
 }

@@ -1,9 +1,9 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { Unacceptable } from '../../adapters/document-cache.ts';
+import { acceptClientKeys, type KeySet } from '../client-keys.ts';
 import { acceptRegistration, type RegistrationPolicy } from '../registration.ts';
 import { ASSERTION_ALGORITHMS } from '../supported.ts';
 import { documentUrlProblem } from './document-url.ts';
-import { acceptKeySet, type KeySet } from './key-set.ts';
 
 /** What a client metadata document says about its client, as far as we take it. */
 export interface ClientDocument {
@@ -42,7 +42,8 @@ export function acceptDocument(
   const method = authMethod(sent);
   // The method is not one to register with: the keys may be elsewhere.
   const registration = { ...sent, token_endpoint_auth_method: 'none', jwks: undefined };
-  const metadata: AdapterPayload = { ...cleanedUp(registration, policy), client_id: url };
+  const accepted = orUnacceptable(() => acceptRegistration(registration, policy));
+  const metadata: AdapterPayload = { ...accepted, client_id: url };
   if (metadata.client_name === undefined) throw new Unacceptable('it has no client_name');
   if (method === 'none') return { metadata };
   return {
@@ -55,24 +56,18 @@ export function acceptDocument(
   };
 }
 
-function cleanedUp(registration: unknown, policy: DocumentPolicy): Record<string, unknown> {
+/** The key set that a `jwks_uri` leads to. @throws Unacceptable */
+export const acceptKeySet = (content: unknown): KeySet =>
+  orUnacceptable(() => acceptClientKeys(content));
+
+/** What a registration would be refused for makes a document unacceptable, in the same words. */
+function orUnacceptable<T>(accept: () => T): T {
   try {
-    const metadata = acceptRegistration(registration, policy);
-    refuseLoopbackHttps(metadata);
-    return metadata;
+    return accept();
   } catch (error) {
     const { error_description } = error as { error_description?: string };
     if (error_description === undefined) throw error;
     throw new Unacceptable(error_description);
-  }
-}
-
-/** The engine wants loopback without TLS of clients that use it at all (RFC 8252 §7.3). */
-function refuseLoopbackHttps({ application_type, redirect_uris }: Record<string, unknown>): void {
-  if (application_type !== 'native') return;
-  const isWrong = (uri: string) => /^https:\/\/(?:localhost|127\.0\.0\.1|\[::1\])[:/?]/.test(uri);
-  if ((redirect_uris as string[]).some(isWrong)) {
-    throw new Unacceptable('redirect_uris: loopback must be http');
   }
 }
 

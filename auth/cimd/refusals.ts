@@ -3,8 +3,9 @@ import { Unfetchable } from '../../adapters/guarded-fetch.ts';
 import { PageRefusal } from '../page-refusals.ts';
 
 /**
- * Why a client that is an address can't be served. An endpoint says `invalid_client` (401) only if the document itself
- * does: a client drops its tokens then. At authorization the reader is a person.
+ * Why a client that is an address can't be served: to a person who authorizes it in one way, to programs, which can't
+ * reload a page, in another. An endpoint says `invalid_client` (401) only if the document itself does: a client drops its
+ * tokens then.
  */
 
 /** @param atEndpoint the client speaks to us itself (RFC 6749 §5.2) */
@@ -15,7 +16,11 @@ export const notAnAddress = (problem: string, atEndpoint: boolean) =>
       text: `Its client_id is meant to be the address of its description, but it ${problem}. Tell the maker of the app.`,
     },
     atEndpoint ? 401 : 400,
-    { code: 'invalid_client', detail: `client_id ${problem}` },
+    {
+      code: 'invalid_client',
+      description: `client_id as the address of a client metadata document ${problem}`,
+      detail: `client_id ${problem}`,
+    },
   );
 
 export const notOpen = () =>
@@ -25,7 +30,11 @@ export const notOpen = () =>
       text: 'Only apps that were set up beforehand may connect. Ask whoever runs this service.',
     },
     400,
-    { code: 'invalid_client', detail: 'REGISTRATION is not open' },
+    {
+      code: 'invalid_client',
+      description: 'client metadata documents of new clients are not accepted here',
+      detail: 'REGISTRATION is not open',
+    },
   );
 
 /** To be given to `catch` where a document or a key set is fetched. @throws PageRefusal, or what it was given */
@@ -41,7 +50,11 @@ export const notUsable =
         text: `What ${host} says about the app can’t be accepted: ${error.message}. Tell the maker of the app, or try again when they have corrected it.`,
       },
       atEndpoint ? 401 : 400,
-      { code: 'invalid_client', detail: `client metadata document: ${error.message}` },
+      {
+        code: 'invalid_client',
+        description: `client metadata at ${host} is not acceptable: ${error.message}`,
+        detail: `client metadata document: ${error.message}`,
+      },
     );
   };
 
@@ -55,6 +68,7 @@ export const notThere = (host: string, { message, retryAfterSeconds }: Unfetchab
     503,
     {
       code: 'temporarily_unavailable',
+      description: `client metadata could not be fetched from ${host}; try again after ${retryAfterSeconds} s`,
       detail: `client metadata document: ${message}`,
       retryAfterSeconds,
     },

@@ -17,13 +17,14 @@ const MAX_PROBLEMS = 10;
  */
 export function argumentsOf(input: z.ZodObject, json: JsonSchema): StandardSchemaWithJSON {
   const names = Object.keys(input.shape);
+  const optional = names.filter((name) => input.shape[name]!.safeParse(undefined).success);
   return {
     '~standard': {
       version: 1,
       vendor: 'neonpanel',
       jsonSchema: { input: () => json, output: () => json },
       validate(value) {
-        const given = unwrapped(value, names);
+        const given = withoutBlanks(unwrapped(value, names), optional);
         if (hidesPrototype(given)) return { issues: [{ message: 'must not contain "__proto__"' }] };
         const result = input.safeParse(given, {
           error: (issue) => explain(issue, names),
@@ -57,6 +58,15 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Models that have to name every argument give null or an empty text for those they leave out. */
+function withoutBlanks(value: unknown, optional: readonly string[]): unknown {
+  if (!isObject(value)) return value;
+  const isBlank = (name: string) => value[name] === null || value[name] === '';
+  const blanks = optional.filter((name) => Object.hasOwn(value, name) && isBlank(name));
+  if (blanks.length === 0) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !blanks.includes(name)));
 }
 
 /** zod leaves this key out of an open object without a word, before any check of ours sees it. */

@@ -82,6 +82,11 @@ test.serial(
         t.is(answer.status, 503, `${shape.name} ${endpoint} ${JSON.stringify(answer.body)}`);
         t.is(answer.headers.get('retry-after'), '10');
         t.is(answer.body.error, 'temporarily_unavailable');
+        const { host: name } = new URL(host.origin);
+        t.is(
+          answer.body.error_description,
+          `client metadata could not be fetched from ${name}; try again after 10 s`,
+        );
         t.is(answer.headers.get('www-authenticate'), null);
       }
       t.is((await callMcp(harness.url, tokens.access_token, 'tools/list')).status, 200);

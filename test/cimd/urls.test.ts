@@ -1,6 +1,8 @@
 import test from 'ava';
 import { documentUrlProblem } from '../../auth/cimd/document-url.ts';
+import { redirectUriProblem } from '../../auth/redirect-uri.ts';
 import { loadConfig } from '../../config.ts';
+import { badRedirectUris } from '../redirect-uris.ts';
 import { createClock } from '../support/clock.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, postForm, postJson, REDIRECT_URI } from '../support/oauth.ts';
@@ -52,6 +54,10 @@ const badUrls = (port: number): readonly string[] => [
   'https://client.example/../c.json',
   'https://client.example/a/%2e%2e/c.json',
   'https://client.example/a/.%2E/c.json',
+  'https://client.example/%',
+  'https://client.example/%zz',
+  'https://client.example/%0d%0ax',
+  'https://client.example/?x=%00',
   'https://client.example\\c.json',
   'https://client.example/a\\b',
   'https://client.example/a b',
@@ -126,6 +132,9 @@ test.serial(
       });
       t.is(token.status, 401, label);
       t.is(token.body.error, 'invalid_client', label);
+      const description = String(token.body.error_description);
+      t.regex(description, /^client_id as the address of [\x20-\x7e]+$/, label);
+      t.notRegex(description, /app|page/i);
     }
     t.is(listener.connections(), 0);
     t.deepEqual(lookedUp, []);
@@ -153,6 +162,22 @@ test('[A5] an address that is as it should be is acceptable', (t) => {
   ]) {
     t.is(documentUrlProblem(good), undefined, good);
   }
+});
+
+test('[T12] [T19] what is misspelt is refused in the same words, whatever address it is meant to be', (t) => {
+  let misspelt = 0;
+  for (const uri of badRedirectUris) {
+    const problem = redirectUriProblem(uri, []);
+    if (
+      !/string|ASCII|in a URI|percent|encoded|absolute|fragment|userinfo|canonical/.test(problem!)
+    )
+      continue;
+    misspelt++;
+    t.is(documentUrlProblem(uri), problem, JSON.stringify(uri));
+  }
+  t.true(misspelt > 100, `${misspelt}`);
+  // Where a wildcard would be one.
+  t.is(documentUrlProblem('https://client.example/*'), undefined);
 });
 
 test('[T19] CIMD_TEST_ORIGIN is one origin, and never there under production rules', (t) => {

@@ -78,6 +78,26 @@ for (const era of ERAS) {
     t.deepEqual(sent, []);
   });
 
+  test(`[N33] ${era}: optional arguments given as null or an empty text count as left out, others do not`, async (t) => {
+    const { sent, serve } = answering(answerFromFixtures);
+    const url = await mcpHost(t, serve);
+    const companyUuid = 'a'.repeat(40);
+    const bill = { companyUuid, type: 'bill', data: { ref: null }, idempotencyKey: null };
+    for (const [tool, args] of [
+      ['listCompanies', { page: null, perPage: null }],
+      ['listInventoryItems', { companyUuid, search: '', sku: '', countryCode: null }],
+      ['createDocuments', bill],
+      ['createDocuments', { ...bill, idempotencyKey: '' }],
+    ] as const) {
+      const { message } = await callTool(url, era, tool, args);
+      t.falsy(message.result.isError, JSON.stringify(message));
+    }
+    t.is(sent.length, 4);
+    const { message } = await callTool(url, era, 'createDocuments', { ...bill, data: null });
+    t.regex(message.result.content[0].text, /data: must be an object/);
+    t.is(sent.length, 4);
+  });
+
   test(`[N33] ${era}: arguments that a client wrapped or turned into text are unwrapped, once`, async (t) => {
     const { sent, serve } = answering(answerFromFixtures);
     const url = await mcpHost(t, serve);
