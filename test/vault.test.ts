@@ -231,7 +231,7 @@ async function traced(t: ExecutionContext) {
     },
   );
   const masterKey = newKey();
-  const config = loadConfig({
+  const env = {
     PORT: String(port),
     DATA_DIR: dataDir,
     NEONPANEL_URL: sandbox.url,
@@ -239,9 +239,9 @@ async function traced(t: ExecutionContext) {
     NEONPANEL_CLIENT_SECRET: body.client_secret,
     MASTER_KEYS: masterKey,
     LOG_LEVEL: 'trace',
-  });
+  };
   const logs = createLogs();
-  const app = await startApp(config, { log: createLog('trace', logs.sink) });
+  const app = await startApp(loadConfig(env), { log: createLog('trace', logs.sink) });
   const close = async () => {
     await app.close();
     await sandbox.close();
@@ -249,7 +249,7 @@ async function traced(t: ExecutionContext) {
   };
   t.teardown(close);
   const restart = () => Promise.reject(new Error('not here'));
-  const harness: Harness = { url, instances: [url], sandbox, logs, dataDir, restart, close };
+  const harness: Harness = { url, instances: [url], sandbox, logs, dataDir, env, restart, close };
   return { harness, callback, masterKey, clientSecret: body.client_secret };
 }
 

@@ -31,7 +31,7 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig(terminal.env);
-  const now = Date.now;
+  const { now = Date.now } = terminal;
   const log = createLog('warn', { write: (line) => terminal.err(line) });
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const store = await openStore(config.store, { log, now });

@@ -8,6 +8,8 @@ export interface Terminal {
   out(text: string): void;
   /** Everything else: questions, progress, errors, the audit log. */
   err(text: string): void;
+  /** Epoch milliseconds; tests bring the clock of the instances they work beside. */
+  readonly now?: () => number;
   /** True if there is somebody to answer. */
   readonly isInteractive: boolean;
   /** @returns false if the answer was anything but yes */
