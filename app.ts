@@ -34,7 +34,10 @@ import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
-import { type KeySet, openKeyRing } from './keys/keystore.ts';
+import type { KeySet } from './keys/key-set.ts';
+import { openKeyRing } from './keys/keystore.ts';
+import { createRotation } from './keys/rotation.ts';
+import { createSchedule } from './keys/schedule.ts';
 import type { Log } from './log.ts';
 import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
@@ -103,10 +106,20 @@ export async function startApp(
   const { api, login } = neonpanel;
   const ending = createGrantEnding({ grants, vault, login, log });
 
-  const keyRing = await openKeyRing({ store, secrets, log, now }).catch(async (error) => {
-    await store.close();
-    throw error;
+  const rotation = createRotation({ store, secrets, times: config, now });
+  const keepSchedule = createSchedule({
+    rotation,
+    days: config.keyRotationDays,
+    times: config,
+    log,
+    now,
   });
+  const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
+    async (error) => {
+      await store.close();
+      throw error;
+    },
+  );
   const waitingClients = createWaitingClients({
     store,
     leases,
@@ -159,6 +172,7 @@ export async function startApp(
     allowedOrigins: config.allowedOrigins,
     publicDiscovery: config.publicDiscovery,
     accessTokens,
+    freshenKeys: keyRing.freshen,
     credentials,
     now,
     buildServer: createServerFactory({

@@ -89,7 +89,7 @@ export const AUDIT_EVENTS = {
     fields: ['command', 'actor', 'client_id', 'grant', 'subject', 'kids', 'count', 'cause'],
   },
   'keys.changed': {
-    outcomes: ['created', 'restored', 'noticed'],
+    outcomes: ['created', 'restored', 'rotated', 'pruned', 'noticed'],
     fields: ['kids'],
   },
 } as const satisfies Record<

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { batches } from './batches.ts';
-import { type ClientRecord, clientKey, isClientId, secretContext } from './clients.ts';
+import { type ClientRecord, clientKey, isClientId } from './clients.ts';
 import { credentialKey, grantKey } from './grants.ts';
+import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Store, update, type Write } from './store.ts';
 import { endWaiting, waitingKey } from './waiting-clients.ts';
@@ -57,7 +58,9 @@ export function createClientRecords({ store, secrets }: { store: Store; secrets:
       const [entry] = await store.read(clientKey(clientId));
       const { secret } = entry ? (JSON.parse(entry.value) as ClientRecord) : {};
       if (secret === undefined) return entry !== undefined;
-      return (await openIfPossible(secrets, secret, secretContext(clientId))) !== undefined;
+      return (
+        (await openIfPossible(secrets, secret, sealContext.clientSecret(clientId))) !== undefined
+      );
     },
 
     /**
@@ -73,7 +76,7 @@ export function createClientRecords({ store, secrets }: { store: Store; secrets:
       const id = metadata.client_id;
       const secret =
         typeof client_secret === 'string'
-          ? { secret: await secrets.seal(client_secret, secretContext(id)) }
+          ? { secret: await secrets.seal(client_secret, sealContext.clientSecret(id)) }
           : {};
       const put = JSON.stringify({ metadata, ...secret, kind } satisfies ClientRecord);
       const write = { key: clientKey(id), expect: 'absent', put, lifetime: 'forever' } as const;
@@ -82,7 +85,7 @@ export function createClientRecords({ store, secrets }: { store: Store; secrets:
 
     /** @returns false if the client is gone */
     async replaceSecret(clientId: string, clientSecret: string): Promise<boolean> {
-      const secret = await secrets.seal(clientSecret, secretContext(clientId));
+      const secret = await secrets.seal(clientSecret, sealContext.clientSecret(clientId));
       const stored = await update(store, clientKey(clientId), (old) =>
         old === undefined
           ? undefined

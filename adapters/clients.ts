@@ -1,6 +1,7 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
+import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Key, type Store, update } from './store.ts';
 import { endWaiting, startWaiting } from './waiting-clients.ts';
@@ -138,8 +139,7 @@ export function createClients(options: {
 }
 
 export const clientKey = (clientId: string): Key => ({ tag: clientId, kind: 'client' });
-/** What a client_secret is sealed for. */
-export const secretContext = (clientId: string) => `client ${clientId}`;
+const secretContext = sealContext.clientSecret;
 
 /** Strangers send any client_id; only our own form reaches the store. */
 export const isClientId = (text: string) => /^[\w.~-]{8,128}$/.test(text);

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import { Refusal } from '../errors.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
-import type { KeySet } from '../keys/keystore.ts';
+import type { KeySet } from '../keys/key-set.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';

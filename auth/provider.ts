@@ -7,7 +7,7 @@ import {
   Provider,
 } from 'oidc-provider';
 import { createOidcModels } from '../adapters/oidc-models.ts';
-import type { KeySet } from '../keys/keystore.ts';
+import type { KeySet } from '../keys/key-set.ts';
 import { audienceOf, OIDC_SCOPES } from '../resource.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import { clientCredentials, nameForeignGrantTypes } from './grants/client-credentials.ts';

@@ -68,7 +68,11 @@ const PARTS: readonly Part[] = [
     packages: ['koa', '@koa/router', 'prom-client'],
   },
   // The store's interface and its helpers; no backend, no NeonPanel.
-  { files: /^keys\//, ours: [BASE, /^adapters\/(store|secrets)\.ts$/], packages: ['jose'] },
+  {
+    files: /^keys\//,
+    ours: [BASE, /^adapters\/(store|secrets|sealed-kinds)\.ts$/],
+    packages: ['jose'],
+  },
   {
     files: /^adapters\//,
     ours: [BASE],

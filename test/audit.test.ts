@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { VERSION_LENGTH } from '../adapters/redis/commit-script.ts';
 import { audit, AUDIT_EVENTS, type AuditEvent } from '../audit.ts';
@@ -352,7 +353,7 @@ test.serial(
     await line('keys.changed', 'restored', { kids });
     const secrets = createSecrets([new Uint8Array(Buffer.from(masterKey, 'base64url'))]);
     const set = (await secrets.open(stored.slice(VERSION_LENGTH), 'signing keys')) as object[];
-    const sealed = await secrets.seal(set.slice(0, 1), 'signing keys');
+    const sealed = await secrets.seal(set.slice(0, 1), sealContext.signingKeys());
     await redis.set(
       name,
       randomBytes(VERSION_LENGTH).toString('hex').slice(0, VERSION_LENGTH) + sealed,

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { type Row, sumOf } from '../adapters/sqlite/schema.ts';
 import { startApp } from '../app.ts';
@@ -363,7 +364,7 @@ test('[D10] without the key they were sealed under, people sign in again and not
   );
   const signing = storedRecords(harness).find((r) => r.tag === 'keys' && r.kind === 'signing')!;
   const keys = await oldSecrets!.open(signing.value, 'signing keys');
-  const value = await freshSecrets!.seal(keys, 'signing keys');
+  const value = await freshSecrets!.seal(keys, sealContext.signingKeys());
   tamper(harness.dataDir, (rows) => [
     { ...rows.find((r) => r.tag === 'keys' && r.kind === 'signing')!, value },
   ]);

@@ -1,3 +1,4 @@
+import { sealContext } from '../sealed-kinds.ts';
 import { openIfPossible, type Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Key, Store } from '../store.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
@@ -86,6 +87,6 @@ export function createRegistrations({ store, secrets }: { store: Store; secrets:
 }
 
 const KEY: Key = { tag: 'neonpanel', kind: 'client' };
-const CONTEXT = 'client at NeonPanel';
+const CONTEXT = sealContext.neonpanelClient();
 
 const text = (name: string, value: unknown) => (typeof value === 'string' ? { [name]: value } : {});

@@ -23,3 +23,6 @@ export function table(
 /** `2026-11-26 14:05`, UTC. @param ms epoch milliseconds */
 export const dateTime = (ms: number): string =>
   new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
+/** The same for what is over by then: never a minute too early. */
+export const endTime = (ms: number): string => dateTime(ms + 59_999);

@@ -88,7 +88,8 @@ async function applied(session: Session, name: string, planned: Change): Promise
     audit(log, 'admin', { outcome: 'success', command: name, actor, ...facts });
     return report;
   } catch (error) {
-    const outcome = error instanceof AdminError ? 'refused' : 'failed';
+    const isRefusal = error instanceof AdminError && error.code !== 'failed';
+    const outcome = isRefusal ? 'refused' : 'failed';
     audit(log, 'admin', { outcome, command: name, actor, cause: (error as Error).message });
     throw error;
   }
