@@ -3,6 +3,8 @@ import { SealBroken } from '../../adapters/secrets.ts';
 import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
+import { clientsCommand } from './clients.ts';
+import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
 import type { Terminal } from './terminal.ts';
 import { Found } from './verbs.ts';
@@ -31,6 +33,8 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', EXIT_CODES);
   program.addCommand(keysCommand(terminal));
+  program.addCommand(clientsCommand(terminal));
+  program.addCommand(grantsCommand(terminal));
   return inheritSettings(program);
 }
 
