@@ -373,6 +373,7 @@ storeTest.serial(
 storeTest.serial(
   '[D15] the metadata names the grant type only while there is a service client',
   async (t, world) => {
+    t.teardown(() => (shift = 0));
     const advertised = async () => {
       const url = `${world.url}/.well-known/oauth-authorization-server`;
       const { grant_types_supported } = (await (await fetch(url)).json()) as any;
