@@ -130,13 +130,16 @@ function known(clientId: string, client: Entry, waiting: Entry | undefined): Kno
   const record = JSON.parse(client.value) as ClientRecord;
   const { metadata, kind = 'registered', usedAt, expiresAt } = record;
   const issuedAt: unknown = metadata.client_id_issued_at;
-  const registeredAt = waiting ? Number(waiting.value) : undefined;
   return {
     clientId,
     kind,
     metadata,
     hasSecret: record.secret !== undefined,
-    registeredAt: typeof issuedAt === 'number' ? issuedAt * 1000 : registeredAt,
+    registeredAt: waiting
+      ? Number(waiting.value)
+      : typeof issuedAt === 'number'
+        ? issuedAt * 1000
+        : undefined,
     usedAt,
     expiresAt,
     waiting: waiting !== undefined,

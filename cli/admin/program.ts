@@ -4,8 +4,10 @@ import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
 import { clientsCommand } from './clients.ts';
+import { configCommand } from './config.ts';
 import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
+import { neonpanelCommand } from './neonpanel.ts';
 import type { Terminal } from './terminal.ts';
 import { Found } from './verbs.ts';
 
@@ -35,6 +37,8 @@ function createProgram(terminal: Terminal): Command {
   program.addCommand(keysCommand(terminal));
   program.addCommand(clientsCommand(terminal));
   program.addCommand(grantsCommand(terminal));
+  program.addCommand(neonpanelCommand(terminal));
+  program.addCommand(configCommand(terminal));
   return inheritSettings(program);
 }
 
