@@ -77,7 +77,7 @@ export const AUDIT_EVENTS = {
     fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
   },
   'neonpanel.revocation': {
-    outcomes: ['success', 'refused', 'unavailable'],
+    outcomes: ['success', 'failed'],
     fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
   },
   'tool.call': {

@@ -29,7 +29,7 @@ export interface Ended {
 }
 
 /** `not offered`: NeonPanel has no revocation endpoint. `nothing`: there was no credential that could be opened. */
-export type Told = 'success' | 'refused' | 'unavailable' | 'not offered' | 'nothing';
+export type Told = 'success' | 'failed' | 'not offered' | 'nothing';
 
 /** Of a flood of revocations so many are told at a time; the rest is not. */
 const MAX_TELLING = 100;
@@ -55,7 +55,7 @@ export function createGrantEnding(options: {
         return opened ? tell(logNow, grantId, grant, opened) : 'nothing';
       }).catch((err: unknown): Told => {
         logNow.error({ event: 'server_error', err });
-        return 'unavailable';
+        return 'failed';
       });
       telling.add(told);
       void told.finally(() => telling.delete(told));
@@ -74,7 +74,7 @@ export function createGrantEnding(options: {
     credential: NeonpanelCredential,
   ): Promise<Told> {
     const started = performance.now();
-    const report = (outcome: 'success' | 'refused' | 'unavailable', error?: NeonpanelError) => {
+    const report = (outcome: 'success' | 'failed', error?: NeonpanelError) => {
       audit(logNow, 'neonpanel.revocation', {
         outcome,
         client_id: clientId,
@@ -93,7 +93,7 @@ export function createGrantEnding(options: {
       return (await login.revoke(credential)) ? report('success') : 'not offered';
     } catch (error) {
       if (!(error instanceof NeonpanelError)) throw error;
-      return report(error.kind === 'refused' ? 'refused' : 'unavailable', error);
+      return report('failed', error);
     }
   }
 }

@@ -26,8 +26,7 @@ export async function withStore(config: Config, now: () => number, work: Work): 
 type RedisConfig = Extract<StoreConfig, { kind: 'redis' }>;
 
 async function withRedis(config: RedisConfig, now: () => number, work: Work): Promise<void> {
-  // Both ends of a clock comparison are real ones.
-  const seen = await inspectRedis(config, Date.now);
+  const seen = await inspectRedis(config, now);
   if (seen.problem) {
     const fix = 'check REDIS_URL, REDIS_MODE, the password, TLS (rediss://), and the firewall';
     return work(undefined, [fail('store', `Redis can’t be used: ${seen.problem}`, fix)]);

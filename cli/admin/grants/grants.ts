@@ -94,7 +94,7 @@ async function withEnding(session: Session, work: (ending: GrantEnding) => Promi
       failures = 0;
       return offered;
     } catch (error) {
-      if (error instanceof NeonpanelError && error.kind === 'unavailable') failures++;
+      if (error instanceof NeonpanelError) failures++;
       throw error;
     }
   }
@@ -117,8 +117,7 @@ export function describeOutcome({ ended, ...told }: Outcome): string {
   const of = (told: number | undefined, what: string) => (told ? [`${told} ${what}`] : []);
   const parts = [
     ...of(told.success, 'revoked there, too'),
-    ...of(told.refused, 'not known there any more'),
-    ...of(told.unavailable, 'could not be revoked there and end by themselves'),
+    ...of(told.failed, 'could not be revoked there and end by themselves'),
   ];
   const atNeonpanel = parts.length > 0 ? ` At NeonPanel: ${parts.join(', ')}.` : '';
   const notOffered = told['not offered'] ? ' NeonPanel offers no revocation.' : '';
