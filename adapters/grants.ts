@@ -25,6 +25,8 @@ export interface Grant {
   readonly codeHash?: string;
   /** Epoch seconds: access tokens that were issued before are no longer believed. Service clients only. */
   readonly tokensFrom?: number;
+  /** Public name of the master key that the newest refresh token was made with; absent of older records. */
+  readonly masterKey?: string | undefined;
   /** For the id_token of `openid` requests. */
   readonly nonce?: string | undefined;
   readonly authTime?: number | undefined;

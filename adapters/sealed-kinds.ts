@@ -38,7 +38,7 @@ export interface SealedKind {
   /** Kinds of the same tag whose record says that somebody is at work on this one: it is left alone meanwhile. */
   readonly busyWhile?: string;
   /** Not sealed anew if this is true of its content: somebody holds its version and is about to replace it. */
-  readonly isUnderWay?: (content: unknown) => boolean;
+  readonly isUnderWay?: (content: unknown, now: number) => boolean;
   /** Not sealed anew at all, because it ends by itself within so many seconds. */
   readonly endsWithinSeconds?: number;
 }
@@ -84,7 +84,7 @@ export const SEALED_KINDS: readonly SealedKind[] = [
     isOwn: anyTag,
     beside: [],
     contexts: (tag) => [sealContext.idempotency(tag)],
-    isUnderWay: (content) => (content as { state?: unknown } | null)?.state === 'started',
+    isUnderWay: isStarted,
   },
   {
     name: 'logins under way',
@@ -112,6 +112,14 @@ export function sealedPart({ member }: SealedKind, value: string): string | unde
 /** @returns the record with another sealed text in its place */
 export function withSealedPart({ member }: SealedKind, value: string, sealed: string): string {
   return member === undefined ? sealed : JSON.stringify({ ...parse(value), [member]: sealed });
+}
+
+/** A call ends within seconds; what the store did not take of it is offered for ten minutes. */
+const CALL_MS = 11 * 60_000;
+
+function isStarted(content: unknown, now: number): boolean {
+  const { state, startedAt } = content as { state?: unknown; startedAt?: unknown };
+  return state === 'started' && !(typeof startedAt === 'number' && startedAt + CALL_MS < now);
 }
 
 function accountsIn({ grant, code, interaction }: Beside): string[] {

@@ -14,8 +14,11 @@ export interface Secrets {
   seal(value: unknown, context: Context): Promise<string>;
   /** @throws SealBroken if the record was sealed under an unknown key, for another context, or was changed */
   open(sealed: string, context: string): Promise<unknown>;
-  /** Message authentication code, base64url, by the first master key. */
-  mac(purpose: MacPurpose, message: string): string;
+  /**
+   * Message authentication code, base64url.
+   * @param masterKeyId by which master key; default, also for one that is not listed: the first
+   */
+  mac(purpose: MacPurpose, message: string, masterKeyId?: string): string;
   /** True if any master key made this code. Takes the same time for every wrong code. */
   verifyMac(purpose: MacPurpose, message: string, code: string): boolean;
   /** Public names of the master keys, in their order: the first one seals and makes codes. */
@@ -114,7 +117,10 @@ export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
       }
     },
 
-    mac: (purpose, message) => codes(purpose, message)[0]!.toString('base64url'),
+    mac(purpose, message, masterKeyId) {
+      const index = sealing.findIndex(({ kid }) => kid === masterKeyId);
+      return codes(purpose, message).at(Math.max(index, 0))!.toString('base64url');
+    },
 
     verifyMac(purpose, message, code) {
       const given = Buffer.from(code, 'base64url');

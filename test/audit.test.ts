@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -12,6 +13,7 @@ import { audit, AUDIT_EVENTS, type AuditEvent } from '../audit.ts';
 import { createLog } from '../log.ts';
 import { withoutEchoes } from '../mcp/tools/echoes.ts';
 import { approve, openConsent } from './login-support.ts';
+import { admin, createTerminal, runIn } from './support/admin.ts';
 import { createClock } from './support/clock.ts';
 import { startHarness } from './support/harness.ts';
 import { createLogs, type LogEntry } from './support/logs.ts';
@@ -360,9 +362,40 @@ test.serial(
     );
     await line('keys.changed', 'noticed', { kids: kids.slice(0, 1) });
     await redis.set(name, stored);
-    const fresh = await startHarness();
+    const time = createClock();
+    const fresh = await startHarness({ now: time.now, env: { KEY_ROTATION_DAYS: '2' } });
     t.teardown(fresh.close);
     t.is(fresh.logs.find({ event: 'keys.changed', outcome: 'created' }).length, 1);
+    for (const outcome of ['rotated', 'pruned']) {
+      time.advance(3 * 86_400_000);
+      await fresh.logs.waitFor({ event: 'keys.changed', outcome });
+    }
+    written.push(...fresh.logs.entries());
+  },
+);
+
+/** The audit lines that a command wrote. */
+function told(err: string): LogEntry[] {
+  const lines = err.split('\n').filter((text) => text.startsWith('{'));
+  const entries = lines.map((text) => JSON.parse(text) as LogEntry);
+  written.push(...entries);
+  return entries;
+}
+
+test.serial(
+  '[N18] [T53] what an admin changed has one line: who, what, and what became of it',
+  async (t) => {
+    const rotate = ['keys', 'rotate', '--now', '--yes'];
+    const runs = await Promise.all([admin(harness, ...rotate), admin(harness, ...rotate)]);
+    const entries = runs.flatMap(({ err }) => told(err));
+    t.deepEqual(entries.map(({ outcome }) => outcome).toSorted(), ['refused', 'success']);
+    const done = entries.find(({ outcome }) => outcome === 'success')!;
+    t.like(done, { event: 'admin', command: 'keys rotate', actor: userInfo().username });
+    t.is((done.kids as string[]).length, 3);
+    const refused = entries.find(({ outcome }) => outcome === 'refused')!;
+    t.regex(String(refused.cause), /Somebody else changed the keys/);
+    t.deepEqual(told((await admin(harness, 'keys', 'list')).err), [], 'who only looks leaves none');
+    t.deepEqual(told((await admin(harness, ...rotate, '--dry-run')).err), []);
   },
 );
 
@@ -370,7 +403,16 @@ test.serial('[X2] with the store away the lines say that it was our side', async
   const { client, tokens } = await connect(harness, {
     metadata: { token_endpoint_auth_method: 'client_secret_post' },
   });
-  await harness.redis!.kill();
+  // The store goes while an admin reads the question.
+  const terminal = createTerminal(harness.env, { answers: [true], now: clock.now });
+  const ask = terminal.confirm;
+  const confirm = async (question: string) => {
+    await harness.redis!.kill();
+    return ask(question);
+  };
+  const run = await runIn({ ...terminal, confirm }, 'keys', 'rotate', '--now');
+  t.is(run.code, 1);
+  t.like(told(run.err).at(-1), { event: 'admin', outcome: 'failed', command: 'keys rotate' });
   clock.advance(1_000);
   await pause(1_100);
   await register(url);
@@ -416,7 +458,8 @@ function isAsDefined(t: ExecutionContext, entry: LogEntry): void {
     Object.keys(entry).filter((name) => !allowed.includes(name)),
     [],
   );
-  if (entry.event !== 'keys.changed') t.regex(String(entry.request_id), /^[0-9a-f-]{36}$/);
+  if (entry.event !== 'keys.changed' && entry.event !== 'admin')
+    t.regex(String(entry.request_id), /^[0-9a-f-]{36}$/);
 }
 
 const page = readFileSync(join(ROOT, 'docs/audit.md'), 'utf8');

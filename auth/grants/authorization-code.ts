@@ -51,6 +51,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
       rotatedAt: now(),
       createdAt: now(),
       codeHash: hash,
+      masterKey: refreshable ? secrets.masterKeyIds[0] : undefined,
       nonce: payload.nonce,
       authTime: payload.authTime,
     };

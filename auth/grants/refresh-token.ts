@@ -44,14 +44,18 @@ export function refreshToken(options: GrantHandlerOptions) {
       }
       const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = config;
       const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
+      // Instances that were given the master keys in different orders answer a repeat with the same token, too.
+      const masterKey = verdict === 'rotate' ? secrets.masterKeyIds[0] : grant.masterKey;
       if (verdict === 'rotate') {
-        const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt: now() };
+        const rotatedAt = now();
+        const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt, masterKey };
         const endsAt = now() + refreshTokenTtlSeconds * 1000;
         if (!(await clients.keepFor(client.clientId, endsAt))) throw clientIsGone();
         // Lost to a parallel request with the same token: look again, it is a repeat now.
         if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
       }
-      const successor = mintRefreshToken(secrets, { grantId, generation: generation + 1 });
+      const newest = { grantId, generation: generation + 1 };
+      const successor = mintRefreshToken(secrets, newest, masterKey);
       ctx.body = { ...tokens, refresh_token: successor };
       return;
     }

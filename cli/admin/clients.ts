@@ -6,7 +6,7 @@ import { collectedClients } from './clients/collect.ts';
 import { createdClient, type CreateOptions } from './clients/create.ts';
 import { listClients, type ListOptions, showClient } from './clients/list.ts';
 import { ORDERS } from './clients/overview.ts';
-import { age, example, idArgument, limit, several } from './options.ts';
+import { age, example, limit, several } from './options.ts';
 import type { Terminal } from './terminal.ts';
 import { change, query } from './verbs.ts';
 
@@ -31,7 +31,8 @@ export function clientsCommand(terminal: Terminal): Command {
     ),
   );
 
-  const show = idArgument(new Command('show'), '<id>', 'client_id')
+  const show = new Command('show')
+    .argument('<id>', 'client_id')
     .description('Show one client and its live grants.')
     .addHelpText('after', example('clients show P4X2WrVb6jjqjDYOFGnjsFvljrAH8arP7__pmYlX9Mu'));
   clients.addCommand(
@@ -67,25 +68,24 @@ export function clientsCommand(terminal: Terminal): Command {
     ),
   );
 
-  const reconnect = idArgument(new Command('reconnect'), '<id>', 'client_id')
+  const reconnect = new Command('reconnect')
+    .argument('<id>', 'client_id')
     .description('Give a service client a NeonPanel credential anew; its own secret stays.')
     .option('--scope <scope>', 'what it may do; default as before')
     .option('--neonpanel-credentials <file>', CREDENTIALS)
     .addHelpText('after', example('clients reconnect ID --neonpanel-credentials cred.json'));
   clients.addCommand(change<[string]>(reconnect, terminal, reconnectedService));
 
-  const rotate = idArgument(new Command('rotate-secret'), '<id>', 'client_id')
+  const rotate = new Command('rotate-secret')
+    .argument('<id>', 'client_id')
     .description('Give a confidential client a new client_secret, shown once.')
     .addHelpText('after', example('clients rotate-secret ID'));
   clients.addCommand(
     change<[string]>(rotate, terminal, (session, _options, id) => rotatedSecret(session, id)),
   );
 
-  const revoke = idArgument(
-    new Command('revoke'),
-    '<id>',
-    'client_id; of a client with a document its address',
-  )
+  const revoke = new Command('revoke')
+    .argument('<id>', 'client_id; of a client with a document its address')
     .description('Remove a client and end all its grants, everywhere within a second.')
     .addHelpText('after', example('clients revoke ID --dry-run'));
   clients.addCommand(

@@ -8,7 +8,7 @@ import {
   selected,
   type Selection,
 } from './grants/grants.ts';
-import { age, example, idArgument, limit } from './options.ts';
+import { age, example, limit } from './options.ts';
 import type { Session } from './session.ts';
 import { dateTime, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,11 +30,8 @@ export function grantsCommand(terminal: Terminal): Command {
     ),
   );
 
-  const revoke = idArgument(
-    select(new Command('revoke')),
-    '[id]',
-    'one grant, as `list` and the audit log name it',
-  )
+  const revoke = select(new Command('revoke'))
+    .argument('[id]', 'one grant, as `list` and the audit log name it')
     .description(
       'End grants: their tokens stop working everywhere within a second, their NeonPanel credentials are deleted, and revoked there if NeonPanel offers it.',
     )

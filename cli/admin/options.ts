@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from 'commander';
 
 /** Forms of options that several commands have. What they throw, commander turns into a line and exit code 2. */
 
@@ -15,17 +15,6 @@ export function age(text: string): number {
   if (count === undefined) throw new InvalidArgumentError('Expected e.g. 90d, 12h, 30m or 4w.');
   return Number(count) * UNITS[unit!]!;
 }
-
-/**
- * An argument that is an id: one in 64 begins with a dash, which commander would take for an option.
- *
- * @param flags `<id>` or `[id]`
- */
-export const idArgument = (command: Command, flags: string, about: string): Command =>
-  command.allowUnknownOption().argument(flags, about, (text: string) => {
-    if (/^--?[a-z-]{1,30}(=|$)/.test(text)) throw new InvalidArgumentError('No such option.');
-    return text;
-  });
 
 /** How many are shown; 0 is all. */
 export function limit(text: string): number {

@@ -9,6 +9,7 @@ import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
 import { neonpanelCommand } from './neonpanel.ts';
 import type { Terminal } from './terminal.ts';
+import { vaultCommand } from './vault.ts';
 import { Found } from './verbs.ts';
 
 /**
@@ -20,7 +21,7 @@ import { Found } from './verbs.ts';
  */
 export async function runAdmin(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
-    await createProgram(terminal).parseAsync(args, { from: 'user' });
+    await createProgram(terminal).parseAsync(idsLast(args), { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return failed(error as Error, args.includes('--json'), terminal);
@@ -31,6 +32,7 @@ function createProgram(terminal: Terminal): Command {
   const program = new Command('admin')
     .description('Runs this server: keys, clients, grants, sealed records, and what is wrong.')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', EXIT_CODES);
@@ -39,8 +41,23 @@ function createProgram(terminal: Terminal): Command {
   program.addCommand(grantsCommand(terminal));
   program.addCommand(neonpanelCommand(terminal));
   program.addCommand(configCommand(terminal));
+  program.addCommand(vaultCommand(terminal));
   return inheritSettings(program);
 }
+
+/**
+ * Ids are random base64url, and one in 64 begins with a dash. It must not be taken for options: there are none with one
+ * dash but -h. What follows an option may be its value, and stays. (For one id in 4,096 there is `--`.)
+ */
+function idsLast(args: readonly string[]): string[] {
+  const isId = (arg: string, i: number) =>
+    /^-\w[\w-]{8,}$/.test(arg) && (!args[i - 1]?.startsWith('--') || FLAGS.has(args[i - 1]!));
+  if (args.includes('--') || !args.some(isId)) return [...args];
+  return [...args.filter((arg, i) => !isId(arg, i)), '--', ...args.filter(isId)];
+}
+
+/** Options that take no value. */
+const FLAGS = new Set(['--json', '--dry-run', '--yes', '--now', '--service', '--again']);
 
 /** `addCommand` hands nothing on, as `command` would. */
 function inheritSettings(command: Command): Command {

@@ -86,7 +86,10 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     sandbox,
     logs,
     dataDir,
-    env: envOf(ports[0]!),
+    // As a restart would see it: a test may have changed its part.
+    get env() {
+      return envOf(ports[0]!);
+    },
     now: options.now,
     redis,
     async restart(instance = 0) {
