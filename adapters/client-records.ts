@@ -12,6 +12,8 @@ import { endWaiting, waitingKey } from './waiting-clients.ts';
  * The records of clients as an operator works with them: all of them, those that the operator makes, and their end. What
  * serves requests is clients.ts.
  */
+export type ClientMetadata = AdapterPayload;
+
 export interface KnownClient {
   readonly clientId: string;
   readonly kind: 'registered' | 'pre-registered' | 'service';

@@ -169,8 +169,8 @@ export type Grants = ReturnType<typeof createGrants>;
 export const isGrantId = (text: string): boolean => /^[\w-]{16,64}$/.test(text);
 
 /** True if this code opened the grant. */
-export const openedBy = ({ codeHash }: Grant, code: string): boolean =>
-  codeHash !== undefined && isSame(codeHash, digest(code));
+export const openedBy = (grant: Grant, code: string): boolean =>
+  grant.codeHash !== undefined && isSame(grant.codeHash, digest(code));
 
 const parse = ({ value, version }: Entry): StoredGrant => ({
   grant: JSON.parse(value) as Grant,

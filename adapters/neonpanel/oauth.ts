@@ -249,7 +249,9 @@ async function settle<T>(exchange: () => Promise<T>, dead: readonly string[] = D
         },
       );
     }
+    const answer: unknown = (error as Error).cause;
     throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
+      ...(answer instanceof Response && { status: answer.status }),
       detail: (error as Error).message.slice(0, 200),
       cause: error,
     });

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type { AdapterPayload } from 'oidc-provider';
-import { createClientRecords, newSecret } from '../../../adapters/client-records.ts';
+import {
+  type ClientMetadata,
+  createClientRecords,
+  newSecret,
+} from '../../../adapters/client-records.ts';
 import { grantKey, serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
 import type { Write } from '../../../adapters/store.ts';
@@ -126,12 +129,12 @@ function created(
   return { report: { text, json }, facts: { client_id, ...facts } };
 }
 
-type NewClient = AdapterPayload & { client_id: string; client_secret?: string };
+type NewClient = ClientMetadata & { client_id: string; client_secret?: string };
 
 function withIds(metadata: Record<string, unknown>, { now }: Session): NewClient {
   const hasSecret = String(metadata.token_endpoint_auth_method).startsWith('client_secret');
   return {
-    ...(metadata as AdapterPayload),
+    ...(metadata as ClientMetadata),
     client_id: newSecret(),
     client_id_issued_at: Math.floor(now() / 1000),
     ...(hasSecret && { client_secret: newSecret(), client_secret_expires_at: 0 }),
