@@ -33,7 +33,7 @@ export function grantsCommand(terminal: Terminal): Command {
   const revoke = select(new Command('revoke'))
     .argument('[id]', 'one grant, as `list` and the audit log name it')
     .description(
-      'End grants: their tokens stop working everywhere within a second, their NeonPanel credentials are deleted, and revoked there if NeonPanel offers it.',
+      'End grants: their tokens stop working everywhere within a second, their NeonPanel credentials are deleted, and revoked there if NeonPanel offers it. By age alone, service accounts are spared.',
     )
     .addHelpText(
       'after',
@@ -66,12 +66,15 @@ async function listGrants(session: Session, selection: Selection, most: number):
 /** What is shown of the grants that a question is about. */
 const SHOWN = 10;
 
-async function revokedGrants(session: Session, selection: Selection): Promise<Change> {
-  const { id, user, client, olderThan, unusedFor } = selection;
+async function revokedGrants(session: Session, options: Selection): Promise<Change> {
+  const { id, user, client, olderThan, unusedFor } = options;
   if ([id, user, client, olderThan, unusedFor].every((given) => given === undefined)) {
     const message = 'Say which grants: an id, --user, --client, --older-than or --unused-for.';
     throw new AdminError('usage', message);
   }
+  // A service account lives until it is revoked by name: being old is no reason.
+  const usersOnly = [id, user, client].every((given) => given === undefined);
+  const selection = { ...options, usersOnly };
   const { first, count } = await firstOf(selected(session, selection), SHOWN, newestFirst);
   if (id !== undefined && count === 0) {
     throw new AdminError('not_found', `There is no live grant ${id}.`);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type DocumentHost, startDocumentHost } from '../cimd/host.ts';
 import { admin, createTerminal, runIn } from '../support/admin.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import {
@@ -26,10 +27,14 @@ import { createStoreTest } from '../support/stores.ts';
 let shift = 0;
 const storeTest = await createStoreTest(async (store) => {
   const now = () => Date.now() + shift;
-  const harness = await startHarness({ store, instances: store === 'redis' ? 2 : 1, now });
+  const host = await startDocumentHost();
+  const instances = store === 'redis' ? 2 : 1;
+  const env = { CIMD_TEST_ORIGIN: host.origin };
+  const harness = await startHarness({ store, instances, now, env });
   const dir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-services-'));
   return {
     ...harness,
+    host,
     file(content: unknown): string {
       const path = join(dir, `${randomUUID()}.json`);
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
@@ -37,11 +42,11 @@ const storeTest = await createStoreTest(async (store) => {
     },
     async close() {
       rmSync(dir, { recursive: true });
-      await harness.close();
+      await Promise.all([harness.close(), host.close()]);
     },
   };
 });
-type World = Harness & { file(content: unknown): string };
+type World = Harness & { host: DocumentHost; file(content: unknown): string };
 
 interface NeonpanelService {
   readonly client_id: string;
@@ -172,6 +177,27 @@ storeTest(
       t.is(answer.status, 400);
       t.is((answer.body as unknown as { error: string }).error, 'unsupported_grant_type');
     }
+  },
+);
+
+storeTest(
+  '[T73] [D15] a client with a document that names client_credentials does not get it',
+  async (t, world) => {
+    const { host } = world;
+    const clientId = `${host.origin}/service`;
+    const redirect_uris = ['https://client.example/callback'];
+    host.serve('/service', {
+      client_id: clientId,
+      client_name: 'Service',
+      redirect_uris,
+      grant_types: ['client_credentials', 'authorization_code'],
+    });
+    const client = { client_id: clientId, redirect_uris, token_endpoint_auth_method: 'none' };
+    const { tokens } = await connect(world, { client });
+    t.truthy(tokens.access_token);
+    const form = { grant_type: 'client_credentials', client_id: clientId };
+    const answer = await postForm(`${world.url}/oauth2/token`, form);
+    t.is(answer.body.error, 'unsupported_grant_type');
   },
 );
 
@@ -367,6 +393,19 @@ storeTest.serial(
     t.is(back.code, 0, back.err);
     const fresh = await tokenOf(world.url, service);
     t.is(await companies(world.url, fresh.body.access_token), 1);
+    t.true(await endsEverywhere(world, body.access_token), 'what was given before stays revoked');
+  },
+);
+
+storeTest.sqlite(
+  '[D15] a service account is not ended for its age, only by name',
+  async (t, world) => {
+    const service = await createService(world);
+    const old = await admin(world, 'grants', 'revoke', '--older-than', '0d', '--dry-run', '--json');
+    t.false(old.json().grants.some((grant: any) => grant.subject.startsWith('service:')));
+    const named = await admin(world, 'grants', 'revoke', service.client_id, '--yes');
+    t.is(named.code, 0, named.err);
+    t.is((await tokenOf(world.url, service)).status, 400);
   },
 );
 

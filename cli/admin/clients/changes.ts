@@ -106,7 +106,6 @@ export async function reconnectedService(
   const old = await createGrants(store).find(clientId);
   const scope = options.scope ? scopeOf(options.scope) : (old?.grant.scope ?? READ);
   const credential = await neonpanelCredential(session, options.neonpanelCredentials);
-  const grant = serviceGrant(clientId, scope, now());
   const plan = {
     client_id: clientId,
     scope,
@@ -120,6 +119,9 @@ export async function reconnectedService(
     },
     async apply() {
       const vault = createVault({ store, secrets });
+      // Tokens from before were given for another credential or scope, or are revoked.
+      const tokensFrom = Math.floor(now() / 1000) + 1;
+      const grant = { ...serviceGrant(clientId, scope, now()), tokensFrom };
       const { accountId: subject } = grant;
       const put = JSON.stringify(grant);
       const done = await store.commit([

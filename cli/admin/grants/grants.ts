@@ -1,6 +1,6 @@
 import { batches } from '../../../adapters/batches.ts';
 import { createGrantEnding, type GrantEnding, type Told } from '../../../adapters/grant-ending.ts';
-import { createGrants, type Grant } from '../../../adapters/grants.ts';
+import { createGrants, type Grant, isService } from '../../../adapters/grants.ts';
 import { connectNeonpanel } from '../../../adapters/neonpanel/connect.ts';
 import { type NeonpanelCredential, NeonpanelError } from '../../../adapters/neonpanel/neonpanel.ts';
 import { createVault } from '../../../adapters/vault.ts';
@@ -17,6 +17,8 @@ export interface Selection {
   readonly olderThan?: number | undefined;
   /** Milliseconds since the last token. */
   readonly unusedFor?: number | undefined;
+  /** Leave out those of service clients. */
+  readonly usersOnly?: boolean | undefined;
 }
 
 export interface FoundGrant {
@@ -32,6 +34,7 @@ export async function* selected(
   const grants = createGrants(store);
   const { id, user, client, olderThan = -Infinity, unusedFor = -Infinity } = selection;
   const isMeant = ({ clientId, accountId, createdAt, rotatedAt }: Grant): boolean =>
+    !(selection.usersOnly && isService({ accountId })) &&
     (user === undefined || accountId === user) &&
     (client === undefined || clientId === client) &&
     now() - createdAt >= olderThan &&
