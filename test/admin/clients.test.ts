@@ -526,7 +526,8 @@ storeTest.serial(
       sandbox.faults.set(fault, { path: '/oauth2/revoke' });
       const form = { token: tokens.access_token, client_id: client.client_id };
       t.is((await postForm(`${world.url}/oauth2/revoke`, form)).status, 200);
-      t.is(logs.find({ event: 'neonpanel.revocation', grant, outcome: 'success' }).length, 0);
+      const told = logs.find({ event: 'neonpanel.revocation', grant });
+      if (fault === 'hang') t.deepEqual(told, [], 'answered while NeonPanel is still silent');
       t.true(await endsEverywhere(world, tokens.access_token));
       await logs.waitFor({ event: 'neonpanel.revocation', grant, outcome: 'failed' }, 15_000);
       sandbox.faults.clear(fault);
