@@ -28,8 +28,8 @@ export interface KnownClient {
   readonly expiresAt: number | undefined;
   /** It has never had a grant. */
   readonly waiting: boolean;
-  /** What was read: removed only if it is still so. */
-  readonly versions: { readonly client: string; readonly waiting: string | undefined };
+  /** Of the record that was read: it is removed only if it is still the same. */
+  readonly version: string;
 }
 
 /** Records read in one round trip. */
@@ -108,14 +108,12 @@ export function createClientRecords({ store, secrets }: { store: Store; secrets:
      *
      * @returns false if it stays
      */
-    async removeIfUnchanged({ clientId, versions }: KnownClient): Promise<boolean> {
-      const waiting: Write =
-        versions.waiting === undefined
-          ? endWaiting(clientId)
-          : { key: waitingKey(clientId), expect: { version: versions.waiting }, remove: true };
-      const expect = { version: versions.client };
-      const client: Write = { key: clientKey(clientId), expect, remove: true };
-      return (await store.commit([client, waiting])) !== undefined;
+    async removeIfUnchanged({ clientId, version }: KnownClient): Promise<boolean> {
+      const writes: Write[] = [
+        { key: clientKey(clientId), expect: { version }, remove: true },
+        endWaiting(clientId),
+      ];
+      return (await store.commit(writes)) !== undefined;
     },
   };
 }
@@ -145,6 +143,6 @@ function known(clientId: string, client: Entry, waiting: Entry | undefined): Kno
     usedAt,
     expiresAt,
     waiting: waiting !== undefined,
-    versions: { client: client.version, waiting: waiting?.version },
+    version: client.version,
   };
 }

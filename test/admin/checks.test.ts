@@ -385,3 +385,21 @@ for (const [command, expected] of [
     t.is(err, '');
   });
 }
+
+test('every command has a help text with an example', async (t) => {
+  const nouns = {
+    clients: ['list', 'show', 'create', 'reconnect', 'rotate-secret', 'revoke', 'gc'],
+    grants: ['list', 'revoke'],
+    neonpanel: ['register', 'check'],
+    config: ['check'],
+  };
+  for (const [noun, verbs] of Object.entries(nouns)) {
+    const { out } = await runIn(createTerminal({}), noun, '--help');
+    for (const verb of verbs) {
+      t.regex(out, new RegExp(`^ +${verb}\\b`, 'm'));
+      const help = await runIn(createTerminal({}), noun, verb, '--help');
+      t.is(help.code, 0);
+      t.regex(help.out, new RegExp(`Examples?:\\n +npm run admin -- ${noun} ${verb}`), verb);
+    }
+  }
+});

@@ -379,26 +379,46 @@ storeTest.serial(
 );
 
 storeTest.serial.sqlite(
-  '[D13] gc takes a client 180 days after its last grant ended, and none that came back meanwhile',
+  '[D13] gc takes a client 180 days after its last grant ended: none with a live one, and none that comes back while it asks',
   async (t, world) => {
     t.teardown(() => (shift = 0));
-    // Used when grants lived for a year; now they live for a day, so its time was over long ago.
+    // Used when grants lived for long; now they live for a day, so its time was over long ago.
     const env = { ...world.env, REFRESH_TOKEN_TTL_SECONDS: '86400' };
     const gc = async (...options: string[]) =>
       (await runIn(createTerminal(env, { now }), 'clients', 'gc', ...options, '--json')).json();
+    const planned = async () =>
+      (await gc('--dry-run')).clients.map((c: any) => c.client_id).toSorted() as string[];
+    const ids = (...connections: Connection[]) =>
+      connections.map(({ client }) => client.client_id).toSorted();
     shift = -190 * DAY_MS;
     const left = await connect(world);
     const back = await connect(world);
+    const early = await connect(world);
+    const alive = await connect(world);
     shift = 0;
-    t.is((await gc('--dry-run')).count, 2);
-    await connect(world, { client: back.client });
-    const plan = await gc('--dry-run');
-    t.deepEqual(
-      plan.clients.map((c: any) => c.client_id),
-      [left.client.client_id],
-    );
-    t.regex(plan.clients[0].why, /last grant ended before/);
-    t.deepEqual(await gc('--yes'), { removed: 1, spared: 0 });
+    t.deepEqual(await planned(), ids(left, back, early, alive));
+
+    const store = await openStore(loadConfig(world.env).store, { log: createLog('silent'), now });
+    t.teardown(() => store.close());
+    // From when grants lived for a year.
+    const long = { clientId: alive.client.client_id, accountId: '7', scope: 'neonpanel.read' };
+    const put = JSON.stringify({ ...long, rotatedAt: now() - 190 * DAY_MS, createdAt: 0 });
+    const key = grantKey('a-grant-that-lives-long');
+    await store.commit([{ key, expect: 'absent', put, lifetime: 60 }]);
+    t.deepEqual(await planned(), ids(left, back, early));
+    await connect(world, { client: early.client });
+    t.deepEqual(await planned(), ids(left, back));
+
+    const confirm = async () => {
+      await connect(world, { client: back.client });
+      return true;
+    };
+    const terminal = { ...createTerminal(env, { answers: [], now }), confirm };
+    const done = await runIn(terminal, 'clients', 'gc', '--json');
+    t.regex(done.err, /its last grant ended before/);
+    t.deepEqual(done.json(), { removed: 1, spared: 1 });
+    t.deepEqual(await kindsOf(world, left.client.client_id), []);
+    t.true((await kindsOf(world, back.client.client_id)).includes('client'));
   },
 );
 
