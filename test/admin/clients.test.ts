@@ -419,6 +419,7 @@ storeTest.serial.sqlite(
     t.deepEqual(done.json(), { removed: 1, spared: 1 });
     t.deepEqual(await kindsOf(world, left.client.client_id), []);
     t.true((await kindsOf(world, back.client.client_id)).includes('client'));
+    await store.commit([{ key, expect: 'any', remove: true }]);
   },
 );
 
