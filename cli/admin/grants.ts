@@ -5,6 +5,7 @@ import {
   describeOutcome,
   endAll,
   type FoundGrant,
+  outcomeJson,
   selected,
   type Selection,
 } from './grants/grants.ts';
@@ -55,7 +56,7 @@ const select = (command: Command): Command =>
     .option('--unused-for <age>', 'without a new token for, e.g. 30d', age);
 
 const newestFirst = (a: FoundGrant, b: FoundGrant) => b.grant.createdAt - a.grant.createdAt;
-const HEAD = ['GRANT', 'USER', 'CLIENT', 'SCOPE', 'SINCE', 'LAST TOKEN'];
+const HEAD = ['GRANT', 'USER', 'CLIENT', 'SCOPE', 'SINCE', 'LAST USED'];
 
 async function listGrants(session: Session, selection: Selection, most: number): Promise<Report> {
   const { first, count } = await firstOf(selected(session, selection), most, newestFirst);
@@ -87,7 +88,7 @@ async function revokedGrants(session: Session, options: Selection): Promise<Chan
     async apply() {
       const outcome = await endAll(session, selected(session, selection));
       const facts = { grant: id, subject: user, client_id: client, count: outcome.ended };
-      return { report: { text: describeOutcome(outcome), json: outcome }, facts };
+      return { report: { text: describeOutcome(outcome), json: outcomeJson(outcome) }, facts };
     },
   };
 }
@@ -112,5 +113,5 @@ const grantJson = ({ grantId, grant }: FoundGrant) => ({
   client: grant.clientId,
   scope: grant.scope,
   createdAt: new Date(grant.createdAt).toISOString(),
-  lastToken: new Date(grant.rotatedAt).toISOString(),
+  lastUsed: new Date(grant.rotatedAt).toISOString(),
 });

@@ -6,6 +6,7 @@ import { createLog } from '../../log.ts';
 import { connectDocumented, documented } from '../cimd/client.ts';
 import { startDocumentHost } from '../cimd/host.ts';
 import { admin, createTerminal, runIn } from '../support/admin.ts';
+import { endsEverywhere } from '../support/ends.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import {
   authorizationRequest,
@@ -42,16 +43,6 @@ const storeTest = await createStoreTest(async (store) => {
   return { ...harness, host, close };
 });
 
-/** Every instance refuses it, within the promised second and some for a busy machine. */
-async function endsEverywhere({ instances }: Harness, accessToken: string): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
-    const answers = await Promise.all(instances.map((i) => callMcp(i, accessToken, 'tools/list')));
-    if (answers.every(({ status }) => status === 401)) return true;
-    await pause(100);
-  }
-  return false;
-}
-
 const lives = async ({ url }: Harness, { tokens }: Connection) =>
   (await callMcp(url, tokens.access_token, 'tools/list')).status === 200;
 
@@ -83,8 +74,8 @@ storeTest(
       '--json',
     );
     t.is(made.code, 0, made.err);
-    const { client_id, client_secret } = made.json();
-    t.is(client_secret, undefined, 'public');
+    const { clientId: client_id, clientSecret } = made.json();
+    t.is(clientSecret, undefined, 'public');
     const client: TestClient = {
       client_id,
       redirect_uris: ['https://desk.example/cb'],
@@ -119,7 +110,14 @@ storeTest(
       'client_secret_post',
     ];
     const made = await admin(world, 'clients', 'create', ...args, '--yes', '--json');
-    const client = { ...made.json<TestClient>(), redirect_uris: ['https://server.example/cb'] };
+    const { clientId: client_id, clientSecret: client_secret } =
+      made.json<Record<string, string>>();
+    const client: TestClient = {
+      client_id: client_id!,
+      client_secret: client_secret!,
+      redirect_uris: ['https://server.example/cb'],
+      token_endpoint_auth_method: 'client_secret_post',
+    };
     const { tokens } = await connect(world, { client });
     const secret = client.client_secret!;
     t.false(JSON.stringify(await recordsOf(world)).includes(secret));
@@ -138,7 +136,7 @@ storeTest(
       '--yes',
       '--json',
     );
-    const renewed = { ...client, client_secret: rotated.json().client_secret as string };
+    const renewed = { ...client, client_secret: rotated.json().clientSecret as string };
     await pause(1_000);
     for (const instance of world.instances) {
       t.is((await refresh(instance, client, tokens.refresh_token)).status, 401);
@@ -329,7 +327,7 @@ storeTest.serial(
       await admin(world, 'clients', 'gc', '--waiting-for', '7d', '--dry-run', '--json')
     ).json();
     t.deepEqual(
-      dry.clients.map((c: any) => c.client_id),
+      dry.clients.map((c: any) => c.clientId),
       [old.client_id],
     );
     t.regex(dry.clients[0].why, /never completed a login since \d{4}-/);
@@ -387,7 +385,7 @@ storeTest.serial.sqlite(
     const gc = async (...options: string[]) =>
       (await runIn(createTerminal(env, { now }), 'clients', 'gc', ...options, '--json')).json();
     const planned = async () =>
-      (await gc('--dry-run')).clients.map((c: any) => c.client_id).toSorted() as string[];
+      (await gc('--dry-run')).clients.map((c: any) => c.clientId).toSorted() as string[];
     const ids = (...connections: Connection[]) =>
       connections.map(({ client }) => client.client_id).toSorted();
     shift = -190 * DAY_MS;
@@ -438,7 +436,7 @@ storeTest.serial(
     t.like(list.grants[0], { grant: grantOf(hers), subject: '1002', client: client.client_id });
     const before = told(world);
     const revoked = await admin(world, 'grants', 'revoke', ...selection, '--yes', '--json');
-    t.deepEqual(revoked.json(), { ended: 1, success: 1 }, revoked.err);
+    t.deepEqual(revoked.json(), { ended: 1, atNeonpanel: { revoked: 1, failed: 0 } }, revoked.err);
     t.is(told(world), before + 1);
     t.true(await endsEverywhere(world, hers.tokens.access_token));
     t.is((await refresh(world.url, client, hers.tokens.refresh_token)).status, 400);
@@ -574,7 +572,7 @@ storeTest.serial(
       '--yes',
       '--json',
     );
-    t.deepEqual(revoked.json(), { ended: 9, failed: 9 }, revoked.err);
+    t.deepEqual(revoked.json(), { ended: 9, atNeonpanel: { revoked: 0, failed: 9 } }, revoked.err);
     t.is(told(world), 8, 'the ninth was not tried');
     t.true(await endsEverywhere(world, all[8]!.tokens.access_token));
   },

@@ -119,7 +119,7 @@ test('[D12] keys that an older version wrote are used, shown and rotated like an
   const { keys: listed } = (await admin(harness, 'keys', 'list', '--json')).json<{
     keys: Record<string, string>[];
   }>();
-  t.is(listed[0]!.first_used_at, listed[0]!.created_at);
+  t.is(listed[0]!.firstUsedAt, listed[0]!.createdAt);
   t.is((await admin(harness, 'keys', 'rotate', '--now', '--yes')).code, 0);
   await isUsable(t, harness, await usable(harness));
   t.is((await kidsOf(harness.url)).length, 3);

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DocumentHost, startDocumentHost } from '../cimd/host.ts';
-import { admin, createTerminal, runIn } from '../support/admin.ts';
+import { admin, type AdminRun, createTerminal, runIn } from '../support/admin.ts';
+import { endsEverywhere } from '../support/ends.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import {
   authorizationRequest,
-  callMcp,
   callTool,
   connect,
   postForm,
@@ -73,6 +73,11 @@ interface Service {
   readonly client_secret: string;
 }
 
+function serviceOf(run: AdminRun): Service {
+  const { clientId, clientSecret } = run.json<{ clientId: string; clientSecret: string }>();
+  return { client_id: clientId, client_secret: clientSecret };
+}
+
 async function createService(world: World, ...options: string[]): Promise<Service> {
   const { client_id, client_secret } = await atNeonpanel(world);
   const file = world.file({ client_id, client_secret });
@@ -89,7 +94,7 @@ async function createService(world: World, ...options: string[]): Promise<Servic
     '--json',
   );
   if (made.code !== 0) throw new Error(made.err + made.out);
-  return made.json<Service>();
+  return serviceOf(made);
 }
 
 const tokenOf = (
@@ -104,16 +109,6 @@ const claimsOf = (jwt: string) =>
 async function companies(base: string, accessToken: string): Promise<number | undefined> {
   const { body } = await callTool(base, accessToken, 'listCompanies');
   return body.result?.structuredContent?.data.length;
-}
-
-/** Within the second that is promised, and some for a machine that is busy. */
-async function endsEverywhere({ instances }: World, accessToken: string): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
-    const answers = await Promise.all(instances.map((i) => callMcp(i, accessToken, 'tools/list')));
-    if (answers.every(({ status }) => status === 401)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
 }
 
 storeTest(
@@ -303,7 +298,7 @@ storeTest(
       '--json',
     );
     t.is(rotated.code, 0, rotated.err);
-    const renewed = rotated.json<Service>();
+    const renewed = serviceOf(rotated);
     t.not(renewed.client_secret, service.client_secret);
     for (const instance of world.instances) t.is((await tokenOf(instance, service)).status, 401);
     t.true(await endsEverywhere(world, old));
@@ -355,7 +350,7 @@ storeTest.serial(
       '--json',
     );
     sandbox.faults.clear();
-    const service = made.json<Service>();
+    const service = serviceOf(made);
     const { body } = await tokenOf(world.url, service);
     const removed = await fetch(upstream.registration_client_uri, {
       method: 'DELETE',
@@ -454,11 +449,8 @@ storeTest.sqlite(
     t.is(made.code, 0, made.err);
     t.false((made.out + made.err).includes(client_secret));
     t.false(JSON.stringify(await recordsOf(world)).includes(client_secret));
-    t.false(
-      made.err.includes(made.json<Service>().client_secret),
-      'the secret is a result, and no log',
-    );
-    const basic = `Basic ${Buffer.from(`${made.json().client_id}:${made.json().client_secret}`).toString('base64')}`;
+    t.false(made.err.includes(serviceOf(made).client_secret), 'the secret is a result, and no log');
+    const basic = `Basic ${Buffer.from(Object.values(serviceOf(made)).join(':')).toString('base64')}`;
     const answer = await postForm(
       `${world.url}/oauth2/token`,
       { grant_type: 'client_credentials' },

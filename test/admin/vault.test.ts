@@ -125,14 +125,14 @@ interface Checked {
   readonly id: string;
   readonly place: number | null;
   readonly sealed: Record<string, number>;
-  readonly sealed_records: number;
-  readonly refresh_tokens: number;
-  readonly can_go: boolean;
+  readonly sealedRecords: number;
+  readonly refreshTokens: number;
+  readonly canGo: boolean;
 }
 
 async function checked(harness: Harness, id: string): Promise<Checked> {
   const run = await admin(harness, 'vault', 'check', '--json');
-  return run.json<{ master_keys: Checked[] }>().master_keys.find((key) => key.id === id)!;
+  return run.json<{ masterKeys: Checked[] }>().masterKeys.find((key) => key.id === id)!;
 }
 
 /** When each record ends, in epoch seconds or thereabouts; undefined: never. */
@@ -158,14 +158,14 @@ bothStores.serial(
   '[T52] [X27] vault rekey seals everything anew while the instances work, and vault check then lets the old key go',
   async (t, { harness, restartWith }, store) => {
     const { connection, bill, billed, redeemLater, loginLater } = begun.get(store)!;
-    t.like(await checked(harness, old), { place: 1, refresh_tokens: 1, can_go: false });
+    t.like(await checked(harness, old), { place: 1, refreshTokens: 1, canGo: false });
     await restartWith(oldKey, freshKey);
-    t.like(await checked(harness, fresh), { place: 2, sealed_records: 0, can_go: true });
+    t.like(await checked(harness, fresh), { place: 2, sealedRecords: 0, canGo: true });
     await restartWith(freshKey, oldKey);
     const before = await checked(harness, old);
-    t.like(before, { place: 2, refresh_tokens: 1, can_go: false });
+    t.like(before, { place: 2, refreshTokens: 1, canGo: false });
     t.is(
-      before.sealed_records,
+      before.sealedRecords,
       Object.values(before.sealed).reduce((a, b) => a + b),
     );
     const said = await admin(harness, 'vault', 'check');
@@ -174,14 +174,14 @@ bothStores.serial(
 
     const unchanged = await recordsOf(harness);
     const dry = await admin(harness, 'vault', 'rekey', '--dry-run', '--json');
-    t.is(dry.json().to_reseal, before.sealed_records);
+    t.is(dry.json().toReseal, before.sealedRecords);
     t.is((await admin(harness, 'vault', 'rekey')).code, 6);
     t.deepEqual(await recordsOf(harness), unchanged);
 
     const ends = await endsOf(harness);
     const run = await admin(harness, 'vault', 'rekey', '--yes', '--json');
     t.is(run.code, 0, run.err + run.out);
-    t.like(run.json(), { resealed: before.sealed_records - 1, left: 1, busy: 0, unreadable: 0 });
+    t.like(run.json(), { resealed: before.sealedRecords - 1, left: 1, busy: 0, unreadable: 0 });
     t.regex(run.err, /records looked at/);
     t.regex(run.err, /"event":"admin","outcome":"success","command":"vault rekey".*"count":\d/);
     for (const [name, end] of await endsOf(harness)) {
@@ -205,7 +205,7 @@ bothStores.serial(
     await wait(700);
     t.deepEqual(harness.logs.find({ event: 'keys.changed', outcome: 'noticed' }), []);
 
-    t.like(await checked(harness, old), { refresh_tokens: 0, can_go: true });
+    t.like(await checked(harness, old), { refreshTokens: 0, canGo: true });
     const free = await admin(harness, 'vault', 'check');
     t.regex(free.out, new RegExp(`${old} can go, 15 minutes after the last instance`));
     await restartWith(freshKey);
@@ -334,7 +334,7 @@ bothStores.serial(
       instanceOf: StoreUnavailable,
     });
     const half = await checked(harness, old);
-    t.true(half.sealed_records > 0);
+    t.true(half.sealedRecords > 0);
 
     // Every call finds its credential expired and renews it, on either instance, while the rest is sealed anew.
     harness.sandbox.faults.set('expired-token', { times: 24 });
@@ -349,7 +349,7 @@ bothStores.serial(
     const run = await admin(harness, 'vault', 'rekey', '--yes', '--json');
     t.is(run.code, 0, run.out);
     t.deepEqual([...new Set((await calling).map(({ status }) => status))], [200]);
-    t.like(await checked(harness, old), { sealed_records: 0 });
+    t.like(await checked(harness, old), { sealedRecords: 0 });
     t.deepEqual(harness.logs.find({ event: 'credential.lost' }), []);
     await wait(900);
     for (const { tokens } of connections) {

@@ -7,7 +7,7 @@ import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
 import { AdminError } from '../errors.ts';
 import { firstOf } from '../first.ts';
-import { describeOutcome, endAll, type Outcome, selected } from '../grants/grants.ts';
+import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
 import { lines, scopeOf } from './create.ts';
@@ -32,7 +32,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
   const what = client ? 'The client and' : 'Of the client';
   const text = `${what} its ${count} live grants are ended: ${clientId}${name}${more}`;
   return {
-    plan: { text, json: { client_id: clientId, hasRecord: client !== undefined, grants: count } },
+    plan: { text, json: { clientId, hasRecord: client !== undefined, grants: count } },
     async apply() {
       // The record last of a service client: its grant is part of it.
       if (client && client.kind !== 'service') await records.remove(clientId);
@@ -41,7 +41,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
       if (client) await endLate(session, clientId, outcome);
       const report = {
         text: `${client ? `The client ${clientId} is gone. ` : ''}${describeOutcome(outcome)}`,
-        json: { client_id: clientId, ...outcome },
+        json: { clientId, ...outcomeJson(outcome) },
       };
       return { report, facts: { client_id: clientId, count: outcome.ended } };
     },
@@ -74,18 +74,18 @@ export async function rotatedSecret(session: Session, clientId: string): Promise
   const ends = isService ? ' Tokens that were had with the old one end, too.' : '';
   const text = `${clientId} gets a new secret; the old one is refused within a second.${ends}`;
   return {
-    plan: { text, json: { client_id: clientId, tokensEnd: isService } },
+    plan: { text, json: { clientId, tokensEnd: isService } },
     async apply() {
-      const client_secret = newSecret();
-      if (!(await records.replaceSecret(clientId, client_secret))) throw unknownClient(clientId);
+      const clientSecret = newSecret();
+      if (!(await records.replaceSecret(clientId, clientSecret))) throw unknownClient(clientId);
       if (isService) {
         // Whoever has the old secret may get one more token as long as an instance believes in it.
         await wait(UNKNOWN_EVERYWHERE_MS);
         await createGrants(session.store).endTokens(clientId, session.now());
       }
-      const members = { client_id: clientId, client_secret };
+      const members = { clientId, clientSecret };
       const report = {
-        text: `${lines(members)}\nThe client_secret is shown this once only.`,
+        text: `${lines(members)}\nThe client secret is shown this once only.`,
         json: members,
       };
       return { report, facts: { client_id: clientId } };
@@ -107,10 +107,10 @@ export async function reconnectedService(
   const scope = options.scope ? scopeOf(options.scope) : (old?.grant.scope ?? READ);
   const credential = await neonpanelCredential(session, options.neonpanelCredentials);
   const plan = {
-    client_id: clientId,
+    clientId,
     scope,
-    neonpanel_client: credential.service!.clientId,
-    neonpanel_subject: credential.service!.subject,
+    neonpanelClient: credential.service!.clientId,
+    neonpanelSubject: credential.service!.subject,
   };
   return {
     plan: {

@@ -46,7 +46,7 @@ export async function collectedClients(session: Session, waitingFor: number): Pr
     .map(({ client, why }) => [client.clientId, client.metadata.client_name ?? '', why]);
   const rest = found.length > SHOWN ? `\nand ${found.length - SHOWN} more` : '';
   const text = `${table(['CLIENT', 'NAME', 'WHY'], rows, 'There is nothing to collect.')}${rest}`;
-  const clients = found.map(({ client, why }) => ({ client_id: client.clientId, why }));
+  const clients = found.map(({ client, why }) => ({ clientId: client.clientId, why }));
   return {
     plan: { text, json: { count: found.length, clients } },
     isEmpty: found.length === 0,

@@ -51,10 +51,10 @@ async function createdOrdinary(session: Session, options: CreateOptions): Promis
   );
   const client = withIds(metadata, session);
   const plan = {
-    client_name: client.client_name,
+    name: client.client_name,
     kind: 'pre-registered',
-    redirect_uris: client.redirect_uris,
-    token_endpoint_auth_method: client.token_endpoint_auth_method,
+    redirectUris: client.redirect_uris,
+    authMethod: client.token_endpoint_auth_method,
   };
   return {
     plan: {
@@ -85,12 +85,12 @@ async function createdService(session: Session, options: CreateOptions): Promise
   const { client_id } = client;
   const grant = serviceGrant(client_id, granted, now());
   const plan = {
-    client_name: client.client_name,
+    name: client.client_name,
     kind: 'service',
     scope: granted,
-    token_endpoint_auth_method: client.token_endpoint_auth_method,
-    neonpanel_client: credential.service!.clientId,
-    neonpanel_subject: credential.service!.subject,
+    authMethod: client.token_endpoint_auth_method,
+    neonpanelClient: credential.service!.clientId,
+    neonpanelSubject: credential.service!.subject,
   };
   return {
     plan: {
@@ -122,11 +122,12 @@ function created(
   plan: object,
   facts: { grant?: string; subject?: string } = {},
 ) {
-  const { client_id, client_secret } = client;
-  const json = { client_id, ...(client_secret && { client_secret }), ...plan };
-  const once = client_secret ? '\nThe client_secret is shown this once only.' : '';
-  const text = `${lines({ client_id, ...(client_secret && { client_secret }) })}${once}`;
-  return { report: { text, json }, facts: { client_id, ...facts } };
+  const { client_id: clientId, client_secret: clientSecret } = client;
+  const identity = { clientId, ...(clientSecret && { clientSecret }) };
+  const once = clientSecret ? '\nThe client secret is shown this once only.' : '';
+  const text = `${lines(identity)}${once}`;
+  const json = { ...identity, ...plan };
+  return { report: { text, json }, facts: { client_id: clientId, ...facts } };
 }
 
 type NewClient = ClientMetadata & { client_id: string; client_secret?: string };
@@ -184,7 +185,10 @@ function accepted<T>(accept: () => T): T {
   }
 }
 
+/** The same members for people: `clientId` is `client id`. */
 export const lines = (members: object): string =>
   Object.entries(members)
-    .map(([name, value]) => `  ${name.padEnd(28)}${[value].flat().join(' ')}`)
+    .map(([name, value]) => `  ${inWords(name).padEnd(20)}${[value].flat().join(' ')}`)
     .join('\n');
+
+const inWords = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -115,7 +115,12 @@ async function withEnding(session: Session, work: (ending: GrantEnding) => Promi
   }
 }
 
-/** `Revoked 3 grants. NeonPanel took 2 of them and did not answer for 1.` */
+export const outcomeJson = ({ ended, success = 0, failed = 0 }: Outcome) => ({
+  ended,
+  atNeonpanel: { revoked: success, failed },
+});
+
+/** `Ended 3 grants. At NeonPanel: 2 revoked there, too, 1 could not be revoked there …` */
 export function describeOutcome({ ended, ...told }: Outcome): string {
   const of = (told: number | undefined, what: string) => (told ? [`${told} ${what}`] : []);
   const parts = [

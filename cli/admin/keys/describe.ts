@@ -50,12 +50,12 @@ function members(key: SigningKey, jwksCacheSeconds: number, now: number) {
   return {
     kid,
     state,
-    created_at: iso(createdAt),
-    may_sign_from: isNext ? iso(maySignFrom(key, jwksCacheSeconds)) : null,
-    first_used_at: iso(firstUseOf(key)),
-    last_used_at: state === 'current' ? iso(now) : iso(retiredAt),
-    needed_until: iso(neededUntil),
-    is_needed: !isPrunable(key, now),
+    createdAt: iso(createdAt),
+    maySignFrom: isNext ? iso(maySignFrom(key, jwksCacheSeconds)) : null,
+    firstUsedAt: iso(firstUseOf(key)),
+    lastUsedAt: state === 'current' ? iso(now) : iso(retiredAt),
+    neededUntil: iso(neededUntil),
+    isNeeded: !isPrunable(key, now),
   };
 }
 

@@ -31,15 +31,15 @@ export function describeVault(count: VaultCount, masterKeyIds: readonly string[]
   return {
     text: [table(head, rows, ''), ...kinds, '', ...verdicts].join('\n'),
     json: {
-      master_keys: standings.map((standing) => ({
+      masterKeys: standings.map((standing) => ({
         id: standing.id,
         place: standing.place ?? null,
         sealed: Object.fromEntries(standing.byKind),
-        sealed_records: standing.records,
-        refresh_tokens: standing.refreshTokens,
-        can_go: canGo(standing, unknown),
+        sealedRecords: standing.records,
+        refreshTokens: standing.refreshTokens,
+        canGo: canGo(standing, unknown),
       })),
-      refresh_tokens_of_unknown_key: unknown,
+      refreshTokensOfUnknownKey: unknown,
     },
     failed: standings.some(({ place, records }) => place === undefined && records > 0),
   };

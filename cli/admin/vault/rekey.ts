@@ -8,17 +8,17 @@ export async function rekeyedVault({ store, secrets, now, terminal }: Session): 
   const { sealed } = await countVault(store);
   const old = [...sealed].filter(([id]) => id !== first);
   const found = old.flatMap(([id, byKind]) =>
-    [...byKind].map(([kind, records]) => ({ master_key: id, kind, records })),
+    [...byKind].map(([kind, records]) => ({ masterKey: id, kind, records })),
   );
   const total = found.reduce((sum, { records }) => sum + records, 0);
-  const lines = found.map((each) => `  ${each.records} ${each.kind} (${each.master_key})`);
+  const lines = found.map((each) => `  ${each.records} ${each.kind} (${each.masterKey})`);
   const text =
     total === 0
       ? `Everything is sealed under ${first}.`
       : [`To be sealed anew under ${first}:`, ...lines].join('\n');
 
   return {
-    plan: { text, json: { master_key: first, to_reseal: total, found } },
+    plan: { text, json: { masterKey: first, toReseal: total, found } },
     isEmpty: total === 0,
     async apply() {
       let toldAt = 0;
@@ -53,7 +53,7 @@ function reportOf(
   ];
   return {
     text: [`${counts.resealed} records are now sealed under ${first}.`, ...lines].join('\n'),
-    json: { master_key: first, ...counts },
+    json: { masterKey: first, ...counts },
     failed: counts.busy! > 0,
   };
 }
