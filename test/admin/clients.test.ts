@@ -59,7 +59,7 @@ const told = ({ sandbox }: Harness) =>
 
 // ---------------------------------------------------------------------------------- clients
 
-storeTest(
+storeTest.serial(
   '[D13] a client that an operator makes can be connected, and is never collected',
   async (t, world) => {
     const made = await admin(
@@ -98,7 +98,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[D13] a confidential client’s secret is printed once, sealed in the store, and rotates',
   async (t, world) => {
     const args = [
@@ -151,7 +151,7 @@ for (const [why, uri] of [
   ['a foreign scheme', 'javascript:alert(1)'],
   ['a fragment', 'https://desk.example/cb#here'],
 ] as const) {
-  storeTest.sqlite(
+  storeTest.serial.sqlite(
     `[D13] the policy for redirect URIs holds for operators, too: ${why}`,
     async (t, world) => {
       const made = await admin(
@@ -170,7 +170,7 @@ for (const [why, uri] of [
   );
 }
 
-storeTest(
+storeTest.serial(
   '[D13] list searches and sorts, and tells kinds, redirect hosts, live grants and last use',
   async (t, world) => {
     const mark = `Zebra ${Math.random().toString(36).slice(2, 8)}`;
@@ -218,7 +218,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T36] [D7] revoking a client ends it and all its grants everywhere, and nobody else’s',
   async (t, world) => {
     const one = await connect(world);
@@ -267,7 +267,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T36] [D13] no grant that is opened while its client is revoked survives it',
   async (t, world) => {
     const { body: client } = await register(world.url);
@@ -291,7 +291,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[D13] [T36] of a client with a document the grants are ended; there is no record',
   async (t, world) => {
     const { host } = world;
@@ -457,25 +457,28 @@ storeTest.serial(
   },
 );
 
-storeTest('[T36] one grant is ended by its id, as the audit log names it', async (t, world) => {
-  const one = await connect(world);
-  const other = await connect(world, { client: one.client });
-  const planned = await admin(world, 'grants', 'revoke', grantOf(one), '--dry-run', '--json');
-  t.like(planned.json(), { dryRun: true, count: 1 });
-  t.true(await lives(world, one), 'a dry run changes nothing');
-  t.is((await admin(world, 'grants', 'revoke', grantOf(one))).code, 6);
-  t.true(await lives(world, one), 'nobody confirmed');
-  t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 0);
-  t.true(await endsEverywhere(world, one.tokens.access_token));
-  t.true(await lives(world, other));
-  t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 4);
-  t.is(
-    (await admin(world, 'grants', 'revoke', '--yes')).code,
-    2,
-    'all of them is not what was meant',
-  );
-  t.is((await admin(world, 'grants', 'revoke', '--olderthan', '90d', '--yes')).code, 2);
-});
+storeTest.serial(
+  '[T36] one grant is ended by its id, as the audit log names it',
+  async (t, world) => {
+    const one = await connect(world);
+    const other = await connect(world, { client: one.client });
+    const planned = await admin(world, 'grants', 'revoke', grantOf(one), '--dry-run', '--json');
+    t.like(planned.json(), { dryRun: true, count: 1 });
+    t.true(await lives(world, one), 'a dry run changes nothing');
+    t.is((await admin(world, 'grants', 'revoke', grantOf(one))).code, 6);
+    t.true(await lives(world, one), 'nobody confirmed');
+    t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 0);
+    t.true(await endsEverywhere(world, one.tokens.access_token));
+    t.true(await lives(world, other));
+    t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 4);
+    t.is(
+      (await admin(world, 'grants', 'revoke', '--yes')).code,
+      2,
+      'all of them is not what was meant',
+    );
+    t.is((await admin(world, 'grants', 'revoke', '--olderthan', '90d', '--yes')).code, 2);
+  },
+);
 
 storeTest.serial('[T36] grants are ended by age, however many there are', async (t, world) => {
   const store = await openStore(loadConfig(world.env).store, { log: createLog('silent'), now });

@@ -111,7 +111,7 @@ async function companies(base: string, accessToken: string): Promise<number | un
   return body.result?.structuredContent?.data.length;
 }
 
-storeTest(
+storeTest.serial(
   '[D15] a service client gets tokens of its own and calls with its own NeonPanel credential',
   async (t, world) => {
     const service = await createService(world);
@@ -137,7 +137,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[D15] scope and resource are those of the operator and of this server, or the request is refused',
   async (t, world) => {
     const reader = await createService(world);
@@ -154,7 +154,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T73] [D15] [T25] nobody but a service client gets client_credentials, however it is registered',
   async (t, world) => {
     for (const grant_types of [
@@ -175,7 +175,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T73] [D15] a client with a document that names client_credentials does not get it',
   async (t, world) => {
     const { host } = world;
@@ -196,7 +196,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T73] [D15] a service client can use no other grant, and nobody can sign in through it',
   async (t, world) => {
     const service = await createService(world);
@@ -225,7 +225,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T73] [T7] a service client reaches its own data only, also beside a user of the same NeonPanel account',
   async (t, world) => {
     const service = await createService(world);
@@ -242,7 +242,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[T36] [D7] [D15] when a service client is revoked, its tokens and its secret are refused everywhere within a second',
   async (t, world) => {
     const service = await createService(world);
@@ -264,7 +264,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[D15] a service client that revokes its token loses the tokens it has and nothing else',
   async (t, world) => {
     const service = await createService(world);
@@ -283,7 +283,7 @@ storeTest(
   },
 );
 
-storeTest(
+storeTest.serial(
   '[D15] rotate-secret ends the old secret and what was had with it, and shows the new one once',
   async (t, world) => {
     const service = await createService(world);
@@ -392,7 +392,7 @@ storeTest.serial(
   },
 );
 
-storeTest.sqlite(
+storeTest.serial.sqlite(
   '[D15] a service account is not ended for its age, only by name',
   async (t, world) => {
     const service = await createService(world);
@@ -432,7 +432,7 @@ storeTest.serial(
   },
 );
 
-storeTest.sqlite(
+storeTest.serial.sqlite(
   '[D15] the credential is asked for, tried at NeonPanel, sealed, and never printed',
   async (t, world) => {
     const { client_id, client_secret } = await atNeonpanel(world);
@@ -478,7 +478,7 @@ for (const [why, content, args, code] of [
   ],
   ['the scope is none of ours', { client_id: 'a', client_secret: 'x' }, ['--scope', 'admin'], 2],
 ] as const) {
-  storeTest.sqlite(`[D15] no service client is made if ${why}`, async (t, world) => {
+  storeTest.serial.sqlite(`[D15] no service client is made if ${why}`, async (t, world) => {
     const made = await admin(
       world,
       'clients',
