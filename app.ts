@@ -153,7 +153,16 @@ export async function startApp(
     registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
     keys: keyRing.current,
     provider,
-    tokens: { grants, ending, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds, now },
+    tokens: {
+      grants,
+      ending,
+      secrets,
+      accessTokens,
+      freshenKeys: keyRing.freshen,
+      publicUrl,
+      refreshTokenTtlSeconds,
+      now,
+    },
   });
 
   const credentials = createCredentials({

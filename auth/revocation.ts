@@ -20,6 +20,8 @@ export interface TokenLookup {
   readonly ending: GrantEnding;
   readonly secrets: Secrets;
   readonly accessTokens: AccessTokenVerifier;
+  /** Looks whether the keys are still the same, if that was not done for 800 ms. */
+  readonly freshenKeys: () => Promise<boolean>;
   readonly publicUrl: string;
   readonly refreshTokenTtlSeconds: number;
   /** Epoch milliseconds. */
@@ -65,6 +67,7 @@ export async function introspect(
     const asked = await throughEngine(ctx, engine);
     if (!asked) return;
     const { client, token } = asked;
+    await options.freshenKeys();
     const found = await lookUp(options, token);
     const isEntitled = client.clientAuthMethod !== 'none' && found?.clientId === client.clientId;
     if (isEntitled) note(ctx, { grant: found.grantId });

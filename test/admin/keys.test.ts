@@ -6,7 +6,14 @@ import { startApp } from '../../app.ts';
 import { createLog } from '../../log.ts';
 import { admin, createTerminal, runIn } from '../support/admin.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
-import { callTool, connect, type Connection, refresh } from '../support/oauth.ts';
+import {
+  callTool,
+  clientParameters,
+  connect,
+  type Connection,
+  postForm,
+  refresh,
+} from '../support/oauth.ts';
 import { freePort } from '../support/ports.ts';
 import { recordsOf } from '../support/records.ts';
 import { createStoreTest } from '../support/stores.ts';
@@ -169,7 +176,15 @@ bothStores.serial(
 bothStores.serial(
   '[T20] [T53] a leaked key is refused everywhere within a second, and clients go on by themselves',
   async (t, world) => {
-    const connection = await connect(world);
+    const metadata = { token_endpoint_auth_method: 'client_secret_post' };
+    const connection = await connect(world, { metadata });
+    const question = {
+      ...clientParameters(connection.client),
+      token: connection.tokens.access_token,
+    };
+    const isActive = async () =>
+      (await postForm(`${world.instances[1]}/oauth2/introspect`, question)).body.active;
+    t.true(await isActive());
     const leaked = await kidsOf(world.url);
     const old = connection.tokens.access_token;
     t.is(kidOf(old), leaked[0]);
@@ -183,6 +198,7 @@ bothStores.serial(
     t.is(run.json().current, leaked[1], 'the next one took over');
     // Before they look by themselves, half a second from now, they have to when a second has passed by the clock.
     world.clock.advance(FOLLOW_MS);
+    t.false(await isActive());
     t.deepEqual(await statusesOf(world, old), [401, 401]);
     await followed(world, run.json().kids);
     for (const instance of world.instances) {

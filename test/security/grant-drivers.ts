@@ -144,8 +144,8 @@ export function handlersDriver(
         oidc: { client: clientOf(client) },
       };
       const lookup = { grants, ending, secrets, publicUrl: ISSUER, refreshTokenTtlSeconds: 1, now };
-      const accessTokens = { verify: () => undefined };
-      await revoke(ctx as unknown as Context, async () => {}, { ...lookup, accessTokens });
+      const keys = { accessTokens: { verify: () => undefined }, freshenKeys: async () => false };
+      await revoke(ctx as unknown as Context, async () => {}, { ...lookup, ...keys });
     },
   };
 }
