@@ -1,22 +1,20 @@
 import { readFileSync } from 'node:fs';
 import Koa from 'koa';
-import { createBoundedFetch } from './adapters/neonpanel/bounded-fetch.ts';
 import { createClients } from './adapters/clients.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
+import { createGrantEnding } from './adapters/grant-ending.ts';
 import { createGrants } from './adapters/grants.ts';
 import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
-import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
-import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
-import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
-import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
+import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
 import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
 import { createRateLimit } from './adapters/rate-limits.ts';
+import { watchServices } from './adapters/services.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
@@ -104,31 +102,10 @@ export async function startApp(
   });
   const vault = createVault({ store, secrets });
 
-  const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const redirectUri = publicUrl + PATHS.callback;
-  const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 64 * 1024 });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log });
-  const metadata = createNeonpanelMetadata({ url, fetch, now });
-  const client = createNeonpanelClient({
-    configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
-    neonpanelUrl: url,
-    redirectUri,
-    registrationEndpoint: async () => (await metadata()).registration_endpoint!,
-    fetch,
-    store,
-    secrets,
-    now,
-  });
-  const login = createNeonpanelLogin({
-    url,
-    scope,
-    redirectUri,
-    metadata,
-    client,
-    api,
-    fetch,
-    now,
-  });
+  const neonpanel = connectNeonpanel({ config, redirectUri, store, secrets, log, now });
+  const { api, login } = neonpanel;
+  const ending = createGrantEnding({ grants, vault, login, log });
 
   const rotation = createRotation({ store, secrets, times: config, now });
   const keepSchedule = createSchedule({
@@ -161,7 +138,7 @@ export async function startApp(
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
   const providerFor = (keys: KeySet) =>
-    createProvider({ config, keys, store, grants, clients, secrets, renderError, now });
+    createProvider({ config, keys, store, grants, ending, clients, secrets, renderError, now });
   const { refreshTokenTtlSeconds } = config;
   const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
@@ -170,6 +147,7 @@ export async function startApp(
     secrets,
     vault,
     neonpanel: login,
+    servicesKnown: watchServices({ store, now }),
     views,
     now,
     waitingClients,
@@ -183,11 +161,13 @@ export async function startApp(
     provider,
     tokens: {
       grants,
+      ending,
       secrets,
       accessTokens,
       freshenKeys: keyRing.freshen,
       publicUrl,
       refreshTokenTtlSeconds,
+      now,
     },
   });
 
@@ -263,7 +243,8 @@ export async function startApp(
       await listening.close(graceMs);
       keyRing.close();
       await waitingClients.close();
-      await Promise.all([store.close(), api.close(), fetch.close()]);
+      await ending.close();
+      await Promise.all([store.close(), neonpanel.close()]);
     },
   };
 }

@@ -76,6 +76,10 @@ export const AUDIT_EVENTS = {
     outcomes: ['success', 'refused', 'unavailable'],
     fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
   },
+  'neonpanel.revocation': {
+    outcomes: ['success', 'failed'],
+    fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
+  },
   'tool.call': {
     outcomes: ['success', 'refused', 'failed'],
     fields: ['tool', 'companies', 'client_id', 'grant', 'subject', 'status', 'error', 'ms'],

@@ -65,7 +65,7 @@ const PARTS: readonly Part[] = [
   },
   {
     files: /^cli\//,
-    ours: [BASE, /^auth\/(policies\/|.*polic(y|ies)\.ts$)/, /^(adapters|keys)\//],
+    ours: [BASE, /^auth\/(registration|redirect-uri|supported|paths)\.ts$/, /^(adapters|keys)\//],
     packages: ['commander', '@inquirer/confirm', '@inquirer/password', 'jose', 'undici', 'zod'],
   },
   {

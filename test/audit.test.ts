@@ -406,6 +406,26 @@ test.serial(
   },
 );
 
+test.serial(
+  '[N18] what became of telling NeonPanel that a grant has ended has one line',
+  async (t) => {
+    sandbox.faults.set('offer-revocation');
+    t.teardown(() => sandbox.faults.clear());
+    // What its metadata said before is no longer believed.
+    clock.advance(300_001);
+    for (const outcome of ['success', 'failed']) {
+      const { client, tokens, code } = await connect(harness);
+      const form = { ...clientParameters(client), token: tokens.refresh_token };
+      const answer = await postForm(`${url}/oauth2/revoke`, form);
+      const told = await line('neonpanel.revocation', outcome, { grant: grantOf(code) });
+      t.like(told, { client_id: client.client_id, subject: '1001' });
+      t.is(told.request_id, requestIdOf(answer));
+      t.is(told.status, outcome === 'failed' ? 500 : undefined);
+      sandbox.faults.set('html-500', { path: '/oauth2/revoke' });
+    }
+  },
+);
+
 test.serial('[X2] with the store away the lines say that it was our side', async (t) => {
   const { client, tokens } = await connect(harness, {
     metadata: { token_endpoint_auth_method: 'client_secret_post' },

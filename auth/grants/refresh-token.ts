@@ -13,7 +13,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * means is decided in ../refresh-token.ts.
  */
 export function refreshToken(options: GrantHandlerOptions) {
-  const { grants, clients, secrets, config, now } = options;
+  const { grants, ending, clients, secrets, config, now } = options;
 
   return async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
     const presented = readRefreshToken(secrets, requiredParameter(ctx, 'refresh_token'));
@@ -33,7 +33,7 @@ export function refreshToken(options: GrantHandlerOptions) {
 
       const verdict = judge(grant, generation, now(), config.refreshGraceSeconds);
       if (verdict === 'replayed') {
-        await grants.revoke(grantId);
+        await ending.end(grantId);
         auditRequest(ctx, 'grant.ended', {
           outcome: 'refresh_token_replayed',
           client_id: client.clientId,

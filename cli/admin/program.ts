@@ -4,7 +4,11 @@ import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { doctorCommand } from '../doctor/command.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
+import { clientsCommand } from './clients.ts';
+import { configCommand } from './config.ts';
+import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
+import { neonpanelCommand } from './neonpanel.ts';
 import type { Terminal } from './terminal.ts';
 import { vaultCommand } from './vault.ts';
 import { Found } from './verbs.ts';
@@ -34,6 +38,10 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', EXIT_CODES);
   program.addCommand(keysCommand(terminal));
+  program.addCommand(clientsCommand(terminal));
+  program.addCommand(grantsCommand(terminal));
+  program.addCommand(neonpanelCommand(terminal));
+  program.addCommand(configCommand(terminal));
   program.addCommand(vaultCommand(terminal));
   program.addCommand(doctorCommand(terminal));
   return inheritSettings(program);
@@ -51,7 +59,7 @@ function idsLast(args: readonly string[]): string[] {
 }
 
 /** Options that take no value. */
-const FLAGS = new Set(['--json', '--dry-run', '--yes', '--now']);
+const FLAGS = new Set(['--json', '--dry-run', '--yes', '--now', '--service', '--again']);
 
 /** `addCommand` hands nothing on, as `command` would. */
 function inheritSettings(command: Command): Command {

@@ -43,6 +43,18 @@ export function query<A extends readonly string[]>(
   });
 }
 
+/** The same for one that must say something even where the environment or the store can't be used. */
+export function inspection(
+  command: Command,
+  terminal: Terminal,
+  look: (options: Options) => Promise<Report>,
+): Command {
+  return command.option('--json', 'print JSON').action(async () => {
+    const options = command.opts<Options>();
+    print(terminal, options, await look(options));
+  });
+}
+
 /**
  * A command that changes something. Without --yes it asks; where nobody can answer, it refuses.
  *
