@@ -23,6 +23,7 @@ export function readBearer(header: string | undefined, verifier: AccessTokenVeri
   const claims = verifier.verify(token);
   const scopes = new Set(claims?.scope.split(' '));
   if (!claims || !scopes.has(READ)) return { kind: 'invalid' };
-  const { sub: accountId, client_id: clientId, grant_id: grantId, exp: expiresAt } = claims;
-  return { kind: 'caller', caller: { accountId, clientId, grantId, scopes }, token, expiresAt };
+  const { sub: accountId, client_id: clientId, grant_id: grantId, iat: issuedAt } = claims;
+  const caller = { accountId, clientId, grantId, issuedAt, scopes };
+  return { kind: 'caller', caller, token, expiresAt: claims.exp };
 }

@@ -23,6 +23,8 @@ export interface McpOptions {
   /** Anyone may initialize and list the tools. */
   readonly publicDiscovery: boolean;
   readonly accessTokens: AccessTokenVerifier;
+  /** Looks whether the keys are still the same, if that was not done for 800 ms; true if it had to look. */
+  readonly freshenKeys: () => Promise<boolean>;
   readonly credentials: Credentials;
   readonly buildServer: () => McpServer;
   /** Epoch milliseconds. */
@@ -67,7 +69,7 @@ export function createMcp(options: McpOptions): Middleware {
     const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx, options.allowedOrigins);
     if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
-    const bearer = readBearer(ctx.get('Authorization') || undefined, accessTokens);
+    const bearer = await freshBearer(ctx.get('Authorization') || undefined);
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
@@ -75,6 +77,13 @@ export function createMcp(options: McpOptions): Middleware {
     await assertEntitled(bearer, messages, deadline);
     await exchange(ctx, { bearer, body, deadline, resourceMetadataUrl });
     if (ctx.res.statusCode === 403) auditScopeMissing(ctx, bearer, messages);
+  }
+
+  /** Whoever is about to be believed is, by keys that are still in force: also if this process was held up. */
+  async function freshBearer(header: string | undefined): Promise<Bearer> {
+    const bearer = readBearer(header, accessTokens);
+    const isStale = bearer.kind === 'caller' && (await options.freshenKeys());
+    return isStale ? readBearer(header, accessTokens) : bearer;
   }
 
   /** Clients probe with GET and HEAD: without a token that works they are told how to get one. */

@@ -21,23 +21,26 @@ export interface BoundedInit {
 /**
  * @param options.timeoutMs from the start of the request to the last byte of the answer
  * @param options.maxBytes of the answer's body
+ * @param options.breaker may keep a request from being made
  */
 export function createBoundedFetch(options: {
   timeoutMs: number;
   maxBytes: number;
-  breaker: Breaker;
+  breaker?: Breaker;
 }): BoundedFetch {
   const { timeoutMs, maxBytes, breaker } = options;
   const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout: timeoutMs });
 
   const fetch = (url: string | URL, init: BoundedInit = {}): Promise<Response> =>
-    breaker.run(
-      () => ask(url, init),
-      (settled) =>
-        settled.status === 'rejected'
-          ? !init.signal?.aborted && !(settled.reason instanceof TooLarge)
-          : isNobodyHome(settled.value.status),
-    );
+    breaker
+      ? breaker.run(
+          () => ask(url, init),
+          (settled) =>
+            settled.status === 'rejected'
+              ? !init.signal?.aborted && !(settled.reason instanceof TooLarge)
+              : isNobodyHome(settled.value.status),
+        )
+      : ask(url, init);
 
   const ask = async (url: string | URL, init: BoundedInit): Promise<Response> => {
     const deadline = AbortSignal.timeout(timeoutMs);
