@@ -11,6 +11,7 @@ import { METADATA_PATH, type ResourcePath } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { assertConnected, assertEntitled } from './entitlement.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from './exchange.ts';
+import { asMeant } from './odd-messages.ts';
 import { checkOrigin } from './origin.ts';
 import { withRequestIds } from './request-ids.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
@@ -70,7 +71,7 @@ export function createMcp(options: McpOptions): Middleware {
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
-    const { body, messages } = await readMessages(ctx);
+    const { body, messages } = asMeant(await readMessages(ctx));
     if (bearer.kind === 'caller') {
       await assertEntitled(credentials, bearer.caller, messages, deadline);
     } else if (!messages.every(({ method }) => DISCOVERY.has(method))) {

@@ -4,6 +4,7 @@ import { requestId, requestLog } from '../../http/context.ts';
 import type { Bearer } from '../bearer.ts';
 import type { JsonRpcMessage } from '../body.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from '../exchange.ts';
+import { cancelledId } from '../odd-messages.ts';
 import { withRequestIds } from '../request-ids.ts';
 import type { Call, Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
@@ -35,7 +36,7 @@ export function createDelivery(options: {
 
   return async function deliver(ctx: Context, delivery: Delivery): Promise<Response> {
     const { bearer, body, messages, deadline, stream } = delivery;
-    for (const id of cancelledIn(messages)) stream.cancel(id);
+    for (const message of messages) stream.cancel(cancelledId(message));
     const call: Call = { ids: messages.flatMap(idOf), gone: new AbortController() };
     stream.begin(call);
     const loan = lend();
@@ -110,8 +111,3 @@ async function* messagesIn(body: ReadableStream<Uint8Array>): AsyncGenerator<str
 
 const idOf = ({ method, id }: JsonRpcMessage): unknown[] =>
   method === undefined || id === undefined ? [] : [id];
-
-const cancelledIn = (messages: readonly JsonRpcMessage[]): unknown[] =>
-  messages
-    .filter(({ method }) => method === 'notifications/cancelled')
-    .map(({ params }) => (params as { requestId?: unknown } | undefined)?.requestId);

@@ -5,6 +5,7 @@ import { type Bearer, readBearer } from '../bearer.ts';
 import { readMessages } from '../body.ts';
 import { METADATA_PATH } from '../challenge.ts';
 import { assertConnected, assertEntitled } from '../entitlement.ts';
+import { asMeant } from '../odd-messages.ts';
 import { checkOrigin } from '../origin.ts';
 import { CALL_DEADLINE_MS, type McpOptions } from '../router.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from '../rpc-refusal.ts';
@@ -78,7 +79,7 @@ export function createSse(
     const bearer = bearerOf(ctx);
     const { caller } = bearer;
     const sessionId = sessionIdOf(ctx);
-    const { body, messages } = await readMessages(ctx);
+    const { body, messages } = asMeant(await readMessages(ctx));
     // Before the stream is looked for: whoever has to sign in again must hear that, and not that a stream is gone.
     await assertEntitled(credentials, caller, messages, deadline);
     const stream = streams.find(sessionId, caller);

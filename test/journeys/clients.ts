@@ -48,7 +48,8 @@ export interface App {
   /** The protocol version both sides agreed on. */
   version(): string | undefined;
   tools(): Promise<ListedTool[]>;
-  call(name: string, args?: Record<string, unknown>): Promise<ToolResult>;
+  /** @param signal gives the call up */
+  call(name: string, args?: Record<string, unknown>, signal?: AbortSignal): Promise<ToolResult>;
   close(): Promise<void>;
 }
 
@@ -95,8 +96,12 @@ function appV1(url: URL, provider: MemoryProvider, options: object, kind: Kind):
     },
     version: () => (transport as { protocolVersion?: string }).protocolVersion,
     tools: async () => (await client.listTools()).tools as ListedTool[],
-    call: async (name, args = {}) =>
-      (await client.callTool({ name, arguments: args })) as unknown as ToolResult,
+    call: async (name, args = {}, signal) =>
+      (await client.callTool(
+        { name, arguments: args },
+        undefined,
+        signal && { signal },
+      )) as unknown as ToolResult,
     close: () => client.close(),
   };
 }
@@ -125,8 +130,11 @@ function appV2(url: URL, provider: MemoryProvider, options: object, kind: Kind):
     },
     version: () => client.getNegotiatedProtocolVersion(),
     tools: async () => (await client.listTools()).tools as unknown as ListedTool[],
-    call: async (name, args = {}) =>
-      (await client.callTool({ name, arguments: args })) as unknown as ToolResult,
+    call: async (name, args = {}, signal) =>
+      (await client.callTool(
+        { name, arguments: args },
+        signal && { signal },
+      )) as unknown as ToolResult,
     close: () => client.close(),
   };
 }
