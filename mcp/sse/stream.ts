@@ -53,20 +53,23 @@ export function openStream(
   const stream = {
     id,
     owner: options.owner,
+    isOpen: () => reason === undefined,
     /** Bytes that the reader has not taken. */
     waiting: () => res.writableLength,
 
     /** @param json one JSON-RPC message, without line breaks */
     send(json: string): void {
-      if (!res.writableEnded) res.write(`event: message\ndata: ${json}\n\n`);
+      if (stream.isOpen()) res.write(`event: message\ndata: ${json}\n\n`);
     },
 
     /** A comment, so that nobody on the way takes the stream for dead. Ends it if its reader took nothing since the last. */
     beat(): void {
       const waiting = res.writableLength;
-      if (waiting > 0 && waitingAtBeat > 0 && waiting >= waitingAtBeat) stream.end('slow_reader');
+      if (waiting > 0 && waitingAtBeat > 0 && waiting >= waitingAtBeat) {
+        return stream.end('slow_reader');
+      }
       waitingAtBeat = waiting;
-      if (!res.writableEnded) res.write(': keep-alive\n\n');
+      if (stream.isOpen()) res.write(': keep-alive\n\n');
     },
 
     /** @throws Refusal 429 while too many are under way */

@@ -45,7 +45,7 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
     /** @returns undefined for a stream that is held elsewhere, has ended, or belongs to another user or client */
     find(id: string, caller: Caller): Stream | undefined {
       const stream = streams.get(id);
-      return stream && isOwner(stream.owner, caller) ? stream : undefined;
+      return stream?.isOpen() && isOwner(stream.owner, caller) ? stream : undefined;
     },
 
     send(stream: Stream, json: string): void {

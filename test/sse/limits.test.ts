@@ -1,21 +1,16 @@
 import test from 'ava';
 import { setTimeout as wait } from 'node:timers/promises';
 import { openEventStream, postMessage, toolRequest } from '../support/event-stream.ts';
-import { startHarness } from '../support/harness.ts';
+import { sendBytes } from '../raw-http.ts';
+import { type Harness, startHarness } from '../support/harness.ts';
 import { connect, postForm } from '../support/oauth.ts';
+import { startServerProcess } from '../support/server-process.ts';
 
 /** How streams end and how many there may be, with limits that are quick to reach. */
 
 const BEAT_MS = 100;
 const harness = await startHarness({
-  streams: {
-    beatMs: BEAT_MS,
-    perGrant: 3,
-    perClient: 5,
-    inAll: 7,
-    underWay: 3,
-    backlogBytes: 100_000,
-  },
+  streams: { beatMs: BEAT_MS, perGrant: 3, perClient: 5, inAll: 7, underWay: 3 },
   env: { PUBLIC_DISCOVERY: 'true' },
 });
 const { url, logs, sandbox } = harness;
@@ -53,8 +48,6 @@ test.serial(
     }
     await stream.messages(4);
     while (stream.text().split(': keep-alive\n\n').length < 4) await wait(BEAT_MS);
-    const { refresh_token } = ada.tokens;
-    t.truthy(refresh_token);
     const frames = stream.text().split('\n\n');
     t.is(frames.pop(), '');
     t.is(frames.shift(), `event: endpoint\ndata: ${endpoint}`);
@@ -133,26 +126,34 @@ test.serial('no more messages of a stream are worked on than its share', async (
   await logs.waitFor({ event: 'stream', reason: 'client' });
 });
 
-test.serial('[T41] a reader that takes nothing is cut off, and holds up nobody', async (t) => {
-  const slow = await openEventStream(url, token);
-  const endpoint = await slow.endpoint();
-  slow.pause();
-  logs.clear();
-  const batch = Array.from({ length: 20 }, (_, id) => ({ ...LIST, id }));
-  // What the kernel takes for a reader that sleeps is some megabytes.
-  for (let i = 0; i < 200; i++) {
-    const { status } = await postMessage(url, endpoint, token, batch);
-    if (status === 404) break;
-    t.true([202, 429].includes(status), String(status));
-  }
-  const line = await logs.waitFor({ event: 'stream' });
-  t.is(line.reason, 'slow_reader');
-  slow.close();
-  const stream = await openEventStream(url, token);
-  t.is((await postMessage(url, await stream.endpoint(), token, LIST)).status, 202);
-  await stream.messages(1);
-  stream.close();
-});
+for (const [whose, limits] of [
+  ['of its own', { backlogBytes: 100_000 }],
+  ['of all readers', { backlogBytesInAll: 100_000 }],
+] as const) {
+  test.serial(
+    `[T41] a reader with too much to read, ${whose}, is cut off when more comes, and holds up nobody`,
+    async (t) => {
+      const waiting = await startHarness({ streams: limits });
+      t.teardown(() => waiting.close());
+      const { access_token } = (await connect(waiting)).tokens;
+      const slow = await openEventStream(waiting.url, access_token);
+      const endpoint = await slow.endpoint();
+      slow.pause();
+      const batch = Array.from({ length: 20 }, (_, id) => ({ ...LIST, id }));
+      // What the kernel takes for a reader that sleeps is some megabytes.
+      for (let i = 0; i < 200; i++) {
+        const { status } = await postMessage(waiting.url, endpoint, access_token, batch);
+        if (status === 404) break;
+        t.true([202, 429].includes(status), String(status));
+      }
+      t.is((await waiting.logs.waitFor({ event: 'stream' })).reason, 'slow_reader');
+      const stream = await openEventStream(waiting.url, access_token);
+      t.teardown(() => stream.close());
+      await postMessage(waiting.url, await stream.endpoint(), access_token, LIST);
+      t.is((await stream.messages(1)).length, 1);
+    },
+  );
+}
 
 test.serial(
   '[T41] a reader that sleeps with something to read is cut off before more comes',
@@ -213,5 +214,57 @@ test.serial(
     t.deepEqual(reasons, ['stopping', 'stopping']);
     const gone = await postMessage(stopping.url, endpoint, access_token, LIST);
     t.is(gone.status, 404, 'a stream is not found again after a restart');
+  },
+);
+
+test.serial(
+  '[X25] SIGTERM with a stream open ends the stream in order, and the process',
+  async (t) => {
+    const server = await startServerProcess(t, { stdout: 'pipe' });
+    server.child.stdout!.resume();
+    // The users of the sandbox that the process brings along.
+    const world = { url: server.url.replace('127.0.0.1', 'localhost'), sandbox } as Harness;
+    const { access_token } = (await connect(world)).tokens;
+    const stream = await openEventStream(server.url, access_token);
+    await stream.endpoint();
+    server.child.kill('SIGTERM');
+    t.is(await stream.ended, 'end');
+    t.is(await server.ended, 0);
+  },
+);
+
+test.serial(
+  '[T47] bytes that no client sends open nothing that stays, and harm nobody’s stream',
+  async (t) => {
+    // No comments in between: what comes is waited for until nothing does.
+    const quiet = await startHarness();
+    t.teardown(() => quiet.close());
+    const { url, logs } = quiet;
+    const token = (await connect(quiet)).tokens.access_token;
+    const mine = await openEventStream(url, token);
+    t.teardown(() => mine.close());
+    const endpoint = await mine.endpoint();
+    const get = (more = '', version = '1.1') =>
+      `GET /sse HTTP/${version}\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`;
+    const post = `POST ${endpoint} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
+    // Pipelined behind a stream: it has no end, so nothing behind it is answered on that connection.
+    const piped = await sendBytes(url, get() + get() + `${post}Content-Length: 2\r\n\r\n{}`, 300);
+    t.is(piped.match(/HTTP\/1\.1 /g)!.length, 1);
+    t.regex(piped, /event: endpoint/);
+    // An old proxy: the end of the connection is the end of the stream.
+    const old = await sendBytes(url, get('', '1.0'), 300);
+    t.regex(old, /^HTTP\/1\.1 200 /);
+    t.notRegex(old, /transfer-encoding/i);
+    t.regex(old, /\r\n\r\nevent: endpoint\ndata: \/messages/);
+    // A body for GET, two lengths.
+    t.regex(await sendBytes(url, `${get('Content-Length: 5\r\n')}hello`, 300), /event: endpoint/);
+    t.regex(
+      await sendBytes(url, `${post}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`, 300),
+      /^HTTP\/1\.1 400 /,
+    );
+    // All of those have gone with their connections.
+    while (logs.find({ event: 'stream', reason: 'client' }).length < 3) await wait(10);
+    await postMessage(url, endpoint, token, LIST);
+    t.is((await mine.messages(1)).length, 1);
   },
 );
