@@ -18,18 +18,15 @@ export function createToolContexts(options: {
   const webUrl = new URL(options.neonpanelUrl).origin;
   const upstream = (exchange: Exchange) => upstreamFor({ api, credentials, exchange });
 
-  /** @param cancelled aborted when the client gives up this one call (`notifications/cancelled`) */
-  return function contextFor(authInfo: AuthInfo, cancelled: AbortSignal): ToolContext {
-    const ofRequest = exchangeOf(authInfo);
-    const signal = AbortSignal.any([ofRequest.signal, cancelled]);
-    const exchange = { ...ofRequest, signal };
-    const { caller, deadline } = exchange;
+  return function contextFor(authInfo: AuthInfo): ToolContext {
+    const exchange = exchangeOf(authInfo);
+    const { caller, deadline, signal } = exchange;
     return {
       neonpanel: upstream(exchange),
       webUrl,
       once(call, work) {
         if (!caller) throw new TypeError('nobody is calling');
-        // A client that has gone, or gave up, comes back with its key and wants to hear how it ended: the work goes on without it.
+        // A client that has gone comes back with its key and wants to hear how it ended: the work goes on without it.
         const neonpanel = upstream({ ...exchange, signal: new AbortController().signal });
         const terms = { owner: caller.accountId, deadline, signal };
         return idempotency.once(call, terms, () => work(neonpanel));

@@ -17,7 +17,7 @@ export interface CallOptions {
   /**
    * What a tool gets for one call of one caller.
    *
-   * @param signal aborted when the client has gone, or has given up this call
+   * @param signal aborted when the client has gone
    */
   contextFor(authInfo: AuthInfo, signal: AbortSignal): Promise<ToolContext> | ToolContext;
   publicUrl: string;
