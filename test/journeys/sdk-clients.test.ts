@@ -13,6 +13,7 @@ const TOOLS = [
   'checkImportStatus',
   'createDocuments',
   'createDocumentsByPdf',
+  'fetch',
   'getImportInstructions',
   'getInventoryCogs',
   'getInventoryDetails',
@@ -24,6 +25,7 @@ const TOOLS = [
   'listInventoryItems',
   'listReports',
   'listWarehouses',
+  'search',
 ];
 const HINTS = ['destructiveHint', 'idempotentHint', 'openWorldHint', 'readOnlyHint'];
 const HOUR_MS = 3_600_000;
@@ -59,7 +61,7 @@ for (const kind of KINDS) {
     const at = `${kind} on ${path}`;
 
     storeTest.serial(
-      `[F2] [F7] [F25] [F31] [F33] [A8] [A14] ${at}: connects, lists the 14 tools and calls one`,
+      `[F2] [F7] [F25] [F31] [F33] [A8] [A14] ${at}: connects, lists the tools and calls one`,
       async (t, harness) => {
         const app = createApp(harness.url + path, { kind });
         t.teardown(() => app.close());
