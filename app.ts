@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Koa from 'koa';
 import { createClients } from './adapters/clients.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
@@ -45,8 +46,11 @@ import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
 import { createIdempotency } from './mcp/idempotency.ts';
 import { resourceMetadata } from './mcp/metadata.ts';
+import { createPool } from './mcp/pool.ts';
 import { createMcp } from './mcp/router.ts';
 import { createServerFactory } from './mcp/server.ts';
+import { createSse } from './mcp/sse/endpoints.ts';
+import type { StreamLimits } from './mcp/sse/limits.ts';
 import { createToolContexts } from './mcp/tool-context.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
@@ -70,6 +74,7 @@ const VERSION = (
  *
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
+ * @param options.streams what legacy streams may take; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -80,6 +85,7 @@ export async function startApp(
     now?: () => number;
     waitingClients?: Partial<WaitingLimits> | undefined;
     resolve?: ResolveName;
+    streams?: Partial<StreamLimits> | undefined;
   },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
@@ -183,15 +189,8 @@ export async function startApp(
   });
   const attempts = createAttempts({ store, secrets, log });
   const idempotency = createIdempotency({ attempts, isSettled, now });
-  const mcp = createMcp({
-    publicUrl,
-    allowedOrigins: config.allowedOrigins,
-    publicDiscovery: config.publicDiscovery,
-    accessTokens,
-    freshenKeys: keyRing.freshen,
-    credentials,
-    now,
-    buildServer: createServerFactory({
+  const lend = createPool(
+    createServerFactory({
       version: VERSION,
       tools,
       publicUrl,
@@ -204,7 +203,19 @@ export async function startApp(
         neonpanelUrl: config.neonpanel.url,
       }),
     }),
-  });
+  );
+  const { allowedOrigins, publicDiscovery } = config;
+  const resourceServer = {
+    publicUrl,
+    allowedOrigins,
+    accessTokens,
+    freshenKeys: keyRing.freshen,
+    credentials,
+    lend,
+    now,
+  };
+  const mcp = createMcp({ ...resourceServer, publicDiscovery });
+  const sse = createSse({ ...resourceServer, limits: options.streams });
 
   const { loopback, trustedProxyHops } = config;
   const app = new Koa({
@@ -228,6 +239,7 @@ export async function startApp(
   app.use(health({ version: VERSION, ready, stopping: () => stopping }));
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
+  app.use(sse.middleware);
   app.use(authorizationServer);
   const { url, apiUrl } = config.neonpanel;
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
@@ -249,7 +261,8 @@ export async function startApp(
     addresses: listening.addresses,
     async close(graceMs = 0) {
       stopping = true;
-      await listening.close(graceMs);
+      const stopStreams = sleep(graceMs).then(() => sse.stop());
+      await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
       await waitingClients.close();
       await ending.close();

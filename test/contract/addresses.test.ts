@@ -2,6 +2,7 @@ import test from 'ava';
 import { login } from '../sandbox/_setup.ts';
 import { type Received, send } from '../raw-http.ts';
 import { PROOF, ROUTES, UID } from '../security/routes.ts';
+import { openEventStream } from '../support/event-stream.ts';
 import { startHarness } from '../support/harness.ts';
 import {
   authorizationRequest,
@@ -52,6 +53,10 @@ const rpc: Contract = {
   good: { status: 200, type: 'text/event-stream', with: ['event: message', '"tools":['] },
   bare: refusal(401),
 };
+const stream: Contract = {
+  good: { status: 200, type: 'text/event-stream', with: ['event: endpoint', 'data: /messages?'] },
+  bare: refusal(401),
+};
 
 const CONTRACTS: Record<string, Contract> = {
   'GET /.well-known/oauth-authorization-server': metadata,
@@ -93,6 +98,9 @@ const CONTRACTS: Record<string, Contract> = {
   'POST /mcp': rpc,
   'POST /mcp/': rpc,
   'POST /': rpc,
+  'GET /sse': stream,
+  'GET /sse/': stream,
+  'POST /messages': { good: { status: 202 }, bare: refusal(401) },
   'POST /oauth2/revoke': { good: { status: 200 }, bare: refusal(400) },
   'GET /': {
     good: { status: 200, type: PAGE, with: [`${url}/mcp`] },
@@ -212,6 +220,19 @@ test('[N9] in the course of a sign-in every address answers as agreed', async (t
       },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
     });
+  }
+  for (const path of ['/sse', '/sse/']) {
+    const open = await openEventStream(url, token, {}, path);
+    const messages = await open.endpoint();
+    const { good } = CONTRACTS[`GET ${path}`]!;
+    const answer = { status: open.status, headers: open.headers, text: open.text() } as Received;
+    t.deepEqual(heard(answer, good), good);
+    asked.add(`GET ${path}`);
+    await ask('POST /messages', messages, {
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
+    });
+    open.close();
   }
   await post('POST /oauth2/revoke', '/oauth2/revoke', { token, ...own });
   const rest = Object.keys(CONTRACTS).filter((name) => !asked.has(name));

@@ -13,6 +13,8 @@ export type Kind =
   | 'page'
   /** MCP: the origins that are listed. */
   | 'mcp'
+  /** Where old clients post, with the CORS of `mcp`; whoever does not post is told so before anything else. */
+  | 'messages'
   | 'front door'
   | 'asset'
   | 'health';
@@ -52,6 +54,9 @@ export const ROUTES: readonly Route[] = [
   { path: `/interaction/${UID}`, kind: 'page', methods: ['GET', 'POST'] },
   { path: '/mcp', kind: 'mcp', methods: ['POST'] },
   { path: '/mcp/', kind: 'mcp', methods: ['POST'] },
+  { path: '/sse', kind: 'mcp', methods: ['GET', 'HEAD'] },
+  { path: '/sse/', kind: 'mcp', methods: ['GET', 'HEAD'] },
+  { path: '/messages', kind: 'messages', methods: ['POST'] },
   { path: '/', kind: 'front door', methods: ['GET', 'HEAD', 'POST'] },
   { path: '/assets/style.css', kind: 'asset', methods: ['GET', 'HEAD'] },
   { path: '/assets/icon.svg', kind: 'asset', methods: ['GET', 'HEAD'] },

@@ -6,6 +6,7 @@ import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
+import type { StreamLimits } from '../../mcp/sse/limits.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { freePort } from './ports.ts';
@@ -49,6 +50,8 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   /** How many clients may wait for their first login, and how often is looked. */
   readonly waitingClients?: Partial<WaitingLimits>;
+  /** What legacy streams may take. */
+  readonly streams?: Partial<StreamLimits>;
   /** What names of hosts that strangers name stand for. */
   readonly resolve?: (hostname: string) => Promise<string[]>;
 }
@@ -73,9 +76,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients } = options;
+    const { waitingClients, streams } = options;
     const resolve = options.resolve && { resolve: options.resolve };
-    return startApp(loadConfig(envOf(port)), { log, ...clock, waitingClients, ...resolve });
+    return startApp(loadConfig(envOf(port)), {
+      log,
+      ...clock,
+      waitingClients,
+      streams,
+      ...resolve,
+    });
   };
   const apps: RunningApp[] = [];
   for (const port of ports) apps.push(await start(port));
