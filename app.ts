@@ -1,24 +1,22 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Koa from 'koa';
-import { createBoundedFetch } from './adapters/neonpanel/bounded-fetch.ts';
 import { createClients } from './adapters/clients.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
+import { createGrantEnding } from './adapters/grant-ending.ts';
 import { createGrants } from './adapters/grants.ts';
 import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
-import { createNeonpanelApi } from './adapters/neonpanel/api.ts';
-import { createNeonpanelClient } from './adapters/neonpanel/client.ts';
-import { createNeonpanelMetadata } from './adapters/neonpanel/metadata.ts';
-import { createNeonpanelLogin } from './adapters/neonpanel/oauth.ts';
+import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
+import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
+import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
 import { createRateLimit } from './adapters/rate-limits.ts';
-import { openRedisStore } from './adapters/redis/redis.ts';
-import { openSqliteStore } from './adapters/sqlite/sqlite.ts';
-import type { Store } from './adapters/store.ts';
+import { watchServices } from './adapters/services.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
@@ -40,14 +38,20 @@ import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
-import { type KeySet, openKeyRing } from './keys/keystore.ts';
+import type { KeySet } from './keys/key-set.ts';
+import { openKeyRing } from './keys/keystore.ts';
+import { createRotation } from './keys/rotation.ts';
+import { createSchedule } from './keys/schedule.ts';
 import type { Log } from './log.ts';
 import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
 import { createIdempotency } from './mcp/idempotency.ts';
 import { resourceMetadata } from './mcp/metadata.ts';
+import { createPool } from './mcp/pool.ts';
 import { createMcp } from './mcp/router.ts';
 import { createServerFactory } from './mcp/server.ts';
+import { createSse } from './mcp/sse/endpoints.ts';
+import type { StreamLimits } from './mcp/sse/limits.ts';
 import { createToolContexts } from './mcp/tool-context.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
@@ -71,6 +75,7 @@ const VERSION = (
  *
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
+ * @param options.streams what legacy streams may take; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -81,6 +86,7 @@ export async function startApp(
     now?: () => number;
     waitingClients?: Partial<WaitingLimits> | undefined;
     resolve?: ResolveName;
+    streams?: Partial<StreamLimits> | undefined;
   },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
@@ -94,7 +100,7 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const { store, isSettled } = watchOutages(await openStore(config, now, log));
+  const { store, isSettled } = watchOutages(await openStore(config.store, { log, now }));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -112,36 +118,25 @@ export async function startApp(
   });
   const vault = createVault({ store, secrets });
 
-  const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const redirectUri = publicUrl + PATHS.callback;
-  const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 64 * 1024 });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log });
-  const metadata = createNeonpanelMetadata({ url, fetch, now });
-  const client = createNeonpanelClient({
-    configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
-    neonpanelUrl: url,
-    redirectUri,
-    registrationEndpoint: async () => (await metadata()).registration_endpoint!,
-    fetch,
-    store,
-    secrets,
-    now,
-  });
-  const login = createNeonpanelLogin({
-    url,
-    scope,
-    redirectUri,
-    metadata,
-    client,
-    api,
-    fetch,
-    now,
-  });
+  const neonpanel = connectNeonpanel({ config, redirectUri, store, secrets, log, now });
+  const { api, login } = neonpanel;
+  const ending = createGrantEnding({ grants, vault, login, log });
 
-  const keyRing = await openKeyRing({ store, secrets, log, now }).catch(async (error) => {
-    await store.close();
-    throw error;
+  const rotation = createRotation({ store, secrets, times: config, now });
+  const keepSchedule = createSchedule({
+    rotation,
+    days: config.keyRotationDays,
+    times: config,
+    log,
+    now,
   });
+  const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
+    async (error) => {
+      await store.close();
+      throw error;
+    },
+  );
   const waitingClients = createWaitingClients({
     store,
     leases,
@@ -154,7 +149,7 @@ export async function startApp(
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
   const providerFor = (keys: KeySet) =>
-    createProvider({ config, keys, store, grants, clients, secrets, renderError, now });
+    createProvider({ config, keys, store, grants, ending, clients, secrets, renderError, now });
   const { refreshTokenTtlSeconds } = config;
   const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
@@ -163,6 +158,7 @@ export async function startApp(
     secrets,
     vault,
     neonpanel: login,
+    servicesKnown: watchServices({ store, now }),
     views,
     now,
     waitingClients,
@@ -174,7 +170,16 @@ export async function startApp(
     }),
     keys: keyRing.current,
     provider,
-    tokens: { grants, secrets, accessTokens, publicUrl, refreshTokenTtlSeconds },
+    tokens: {
+      grants,
+      ending,
+      secrets,
+      accessTokens,
+      freshenKeys: keyRing.freshen,
+      publicUrl,
+      refreshTokenTtlSeconds,
+      now,
+    },
   });
 
   const credentials = createCredentials({
@@ -188,22 +193,33 @@ export async function startApp(
   });
   const attempts = createAttempts({ store, secrets, log });
   const idempotency = createIdempotency({ attempts, isSettled, now });
-  const mcp = createMcp({
-    publicUrl,
-    allowedOrigins: config.allowedOrigins,
-    publicDiscovery: config.publicDiscovery,
-    accessTokens,
-    credentials,
-    now,
-    buildServer: createServerFactory({
+  const lend = createPool(
+    createServerFactory({
       version: VERSION,
       tools,
       publicUrl,
       logoUrl: `${publicUrl}/assets/icon.svg`,
       log,
-      contextFor: createToolContexts({ api, credentials, idempotency, neonpanelUrl: url }),
+      contextFor: createToolContexts({
+        api,
+        credentials,
+        idempotency,
+        neonpanelUrl: config.neonpanel.url,
+      }),
     }),
-  });
+  );
+  const { allowedOrigins, publicDiscovery } = config;
+  const resourceServer = {
+    publicUrl,
+    allowedOrigins,
+    accessTokens,
+    freshenKeys: keyRing.freshen,
+    credentials,
+    lend,
+    now,
+  };
+  const mcp = createMcp({ ...resourceServer, publicDiscovery });
+  const sse = createSse({ ...resourceServer, limits: options.streams });
 
   const { loopback, trustedProxyHops } = config;
   const app = new Koa({
@@ -227,8 +243,12 @@ export async function startApp(
   app.use(health({ version: VERSION, ready, stopping: () => stopping }));
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
+  app.use(sse.middleware);
   app.use(authorizationServer);
-  app.use(site({ publicUrl, version: VERSION, views, ready }));
+  const { url, apiUrl } = config.neonpanel;
+  const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
+  const { openaiAppsChallenge } = config;
+  app.use(site({ publicUrl, version: VERSION, views, ready, openApi, openaiAppsChallenge }));
 
   let listening: Listening;
   try {
@@ -245,17 +265,14 @@ export async function startApp(
     addresses: listening.addresses,
     async close(graceMs = 0) {
       stopping = true;
-      await listening.close(graceMs);
+      const stopStreams = sleep(graceMs).then(() => sse.stop());
+      await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
       await waitingClients.close();
-      await Promise.all([store.close(), api.close(), fetch.close()]);
+      await ending.close();
+      await Promise.all([store.close(), neonpanel.close()]);
     },
   };
-}
-
-function openStore({ store }: Config, now: () => number, log: Log): Promise<Store> {
-  if (store.kind === 'redis') return openRedisStore({ config: store, log });
-  return openSqliteStore({ path: store.path, now, log });
 }
 
 /** An engine that must not be used is found at start, not by the first request. Without keys there is none yet. */

@@ -29,6 +29,12 @@ const FORMS = {
   kids: (values: readonly string[]) => values.map((value) => withoutSecrets(value, 30)),
   /** Milliseconds it took. */
   ms: whole,
+  /** Of the admin command: `keys rotate`. */
+  command: (value: string) => (/^[a-z]{1,20}(?: [a-z-]{1,20})?$/.test(value) ? value : 'other'),
+  /** The system's user who ran it. */
+  actor: (value: string) => withoutSecrets(value, 64),
+  /** How many records it was about. */
+  count: whole,
 };
 
 const REFUSAL = ['error', 'cause', 'ms'] as const;
@@ -70,12 +76,20 @@ export const AUDIT_EVENTS = {
     outcomes: ['success', 'refused', 'unavailable'],
     fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
   },
+  'neonpanel.revocation': {
+    outcomes: ['success', 'failed'],
+    fields: ['client_id', 'grant', 'subject', 'status', 'cause', 'ms'],
+  },
   'tool.call': {
     outcomes: ['success', 'refused', 'failed'],
     fields: ['tool', 'companies', 'client_id', 'grant', 'subject', 'status', 'error', 'ms'],
   },
+  admin: {
+    outcomes: ['success', 'refused', 'failed'],
+    fields: ['command', 'actor', 'client_id', 'grant', 'subject', 'kids', 'count', 'cause'],
+  },
   'keys.changed': {
-    outcomes: ['created', 'restored', 'noticed'],
+    outcomes: ['created', 'restored', 'rotated', 'pruned', 'noticed'],
     fields: ['kids'],
   },
 } as const satisfies Record<

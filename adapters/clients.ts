@@ -1,6 +1,7 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
+import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Key, type Store, update } from './store.ts';
 import { endWaiting, startWaiting } from './waiting-clients.ts';
@@ -8,7 +9,8 @@ import { endWaiting, startWaiting } from './waiting-clients.ts';
 /**
  * Registered clients. One that never completed a login lives 30 days; one that ever had a grant lives until 180 days
  * after its last grant ended: hosted clients keep one client_id for a connector and can't recover a lost one. When too
- * many wait for their first login, the oldest of those go sooner (waiting-clients.ts).
+ * many wait for their first login, the oldest of those go sooner (waiting-clients.ts). Those that an operator made live
+ * until they are revoked (client-records.ts).
  */
 export interface Clients {
   /** RFC 7591 metadata, client_secret in the clear. @throws StoreUnavailable */
@@ -25,18 +27,22 @@ export interface Clients {
   remove(clientId: string): Promise<void>;
 }
 
-interface ClientRecord {
+export interface ClientRecord {
   /** Metadata without the secret. */
   readonly metadata: AdapterPayload;
   /** The client_secret, sealed: it is needed again in the clear to compare it. */
   readonly secret?: string;
-  /** Epoch milliseconds at which the record goes. */
-  readonly expiresAt: number;
+  /** Epoch milliseconds at which the record goes; one without it is never collected. */
+  readonly expiresAt?: number;
+  /** Made by an operator; one that registered itself has none. */
+  readonly kind?: 'pre-registered' | 'service';
+  /** Epoch milliseconds at which it was last given a grant or had one prolonged, to a day. */
+  readonly usedAt?: number;
 }
 
-const DAY_MS = 86_400_000;
-const UNUSED_LIFETIME_MS = 30 * DAY_MS;
-const LIFETIME_AFTER_GRANT_MS = 180 * DAY_MS;
+export const DAY_MS = 86_400_000;
+export const UNUSED_LIFETIME_MS = 30 * DAY_MS;
+export const LIFETIME_AFTER_GRANT_MS = 180 * DAY_MS;
 /** What a removed client may still do for: the same bound that holds for revoked grants. */
 const CACHE_MS = 800;
 const CACHE_SIZE = 1_000;
@@ -100,9 +106,10 @@ export function createClients(options: {
       const extend = (old: string | undefined) => {
         if (!old) return undefined;
         const record = JSON.parse(old) as ClientRecord;
+        if (record.expiresAt === undefined) return usedToday(record) ? undefined : usedNow(record);
         if (record.expiresAt > expiresAt - DAY_MS) return undefined;
         const lifetime = Math.ceil((expiresAt - now()) / 1000);
-        const put = JSON.stringify({ ...record, expiresAt });
+        const put = JSON.stringify({ ...record, expiresAt, usedAt: now() });
         return { put, lifetime, also: [endWaiting(clientId)] };
       };
       const known = cache.get(clientId)?.entry;
@@ -120,10 +127,19 @@ export function createClients(options: {
       ]);
     },
   };
+
+  function usedToday({ usedAt }: ClientRecord): boolean {
+    return usedAt !== undefined && usedAt > now() - DAY_MS;
+  }
+
+  function usedNow(record: ClientRecord) {
+    const put = JSON.stringify({ ...record, usedAt: now() });
+    return { put, lifetime: 'forever', also: [] } as const;
+  }
 }
 
-const clientKey = (clientId: string): Key => ({ tag: clientId, kind: 'client' });
-const secretContext = (clientId: string) => `client ${clientId}`;
+export const clientKey = (clientId: string): Key => ({ tag: clientId, kind: 'client' });
+const secretContext = sealContext.clientSecret;
 
 /** Strangers send any client_id; only our own form reaches the store. */
-const isClientId = (text: string) => /^[\w.~-]{8,128}$/.test(text);
+export const isClientId = (text: string) => /^[\w.~-]{8,128}$/.test(text);

@@ -1,5 +1,6 @@
+import { batches } from './batches.ts';
 import { digest, isSame } from './secrets.ts';
-import type { Entry, Key, Store, Write } from './store.ts';
+import { type Entry, type Key, type Lifetime, type Store, update, type Write } from './store.ts';
 
 /**
  * The grant: what one user allowed one client, from the redemption of the code until it is revoked or runs out. It is
@@ -10,18 +11,22 @@ import type { Entry, Key, Store, Write } from './store.ts';
  */
 export interface Grant {
   readonly clientId: string;
-  /** NeonPanel's subject. */
+  /** NeonPanel's subject; of a service client `service:<client_id>`. */
   readonly accountId: string;
   /** Space separated, as granted; includes `openid` and `offline_access` when they were asked for. */
   readonly scope: string;
-  /** Generation of the newest refresh token, or undefined for a client without the refresh_token grant. */
-  readonly generation: number | undefined;
-  /** Epoch milliseconds of the last rotation. */
+  /** Generation of the newest refresh token; there is none for a client without the refresh_token grant. */
+  readonly generation?: number | undefined;
+  /** Epoch milliseconds of the last rotation; of a service client, to ten minutes, of its last token. */
   readonly rotatedAt: number;
-  /** Epoch milliseconds of the code's redemption. */
+  /** Epoch milliseconds of the code's redemption, or of the command that made it. */
   readonly createdAt: number;
-  /** SHA-256 of the code it came from: a later replay of that code is recognised and ends the grant. */
-  readonly codeHash: string;
+  /** SHA-256 of the code it came from, if any: a later replay of that code is recognised and ends the grant. */
+  readonly codeHash?: string;
+  /** Epoch seconds: access tokens that were issued before are no longer believed. Service clients only. */
+  readonly tokensFrom?: number;
+  /** Public name of the master key that the newest refresh token was made with; absent of older records. */
+  readonly masterKey?: string | undefined;
   /** For the id_token of `openid` requests. */
   readonly nonce?: string | undefined;
   readonly authTime?: number | undefined;
@@ -31,6 +36,29 @@ export interface StoredGrant {
   readonly grant: Grant;
   readonly version: string;
 }
+
+/** Subjects of service clients; no user of NeonPanel's may have one (T73). */
+export const SERVICE_SUBJECT = 'service:';
+export const isService = ({ accountId }: Pick<Grant, 'accountId'>): boolean =>
+  accountId.startsWith(SERVICE_SUBJECT);
+
+/**
+ * The grant of a service client (RFC 6749 §4.4). It has the client's own id, so that the two are found, written and removed
+ * together.
+ *
+ * @param now epoch milliseconds
+ */
+export const serviceGrant = (clientId: string, scope: string, now: number): Grant => ({
+  clientId,
+  accountId: `${SERVICE_SUBJECT}${clientId}`,
+  scope,
+  rotatedAt: now,
+  createdAt: now,
+});
+
+/** Whether a token of the grant is still believed. @param issuedAt epoch seconds */
+export const believes = ({ tokensFrom = 0 }: Pick<Grant, 'tokensFrom'>, issuedAt: number) =>
+  issuedAt >= tokensFrom;
 
 export const grantKey = (grantId: string): Key => ({ tag: grantId, kind: 'grant' });
 export const codeKey = (grantId: string): Key => ({ tag: grantId, kind: 'code' });
@@ -89,18 +117,36 @@ export function createGrants(store: Store) {
       grantId: string,
       grant: Grant,
       version: string,
-      lifetimeSeconds: number,
+      lifetime: Lifetime,
     ): Promise<boolean> {
       const writes: Write[] = [
-        {
-          key: grantKey(grantId),
-          expect: { version },
-          put: JSON.stringify(grant),
-          lifetime: lifetimeSeconds,
-        },
-        { key: credentialKey(grantId), expect: 'any', touch: lifetimeSeconds },
+        { key: grantKey(grantId), expect: { version }, put: JSON.stringify(grant), lifetime },
+        { key: credentialKey(grantId), expect: 'any', touch: lifetime },
       ];
       return (await store.commit(writes)) !== undefined;
+    },
+
+    /**
+     * Ends the access tokens that a service client has so far; the grant stays, for new ones.
+     * @param now epoch milliseconds
+     */
+    async endTokens(grantId: string, now: number): Promise<void> {
+      const tokensFrom = Math.floor(now / 1000) + 1;
+      await update(store, grantKey(grantId), (old) => {
+        if (old === undefined) return undefined;
+        return { put: JSON.stringify({ ...JSON.parse(old), tokensFrom }), lifetime: 'keep' };
+      });
+    },
+
+    /** Every grant there is, in no order; never on a request's path. @throws StoreUnavailable */
+    async *all(): AsyncGenerator<StoredGrant & { grantId: string }> {
+      for await (const batch of batches(store.keys('grant'), BATCH)) {
+        const entries = await store.read(...batch);
+        for (const [i, { tag: grantId }] of batch.entries()) {
+          const entry = entries[i];
+          if (entry && isGrantId(grantId)) yield { grantId, ...parse(entry) };
+        }
+      }
     },
 
     /** Ends the grant: every token of it stops working, and the NeonPanel credential is gone. */
@@ -114,6 +160,9 @@ export function createGrants(store: Store) {
   };
 }
 
+/** Records read in one round trip. */
+const BATCH = 200;
+
 export type Grants = ReturnType<typeof createGrants>;
 
 /** Grant ids come out of tokens and codes that strangers send; only our own form reaches the store. */
@@ -121,7 +170,7 @@ export const isGrantId = (text: string): boolean => /^[\w-]{16,64}$/.test(text);
 
 /** True if this code opened the grant. */
 export const openedBy = (grant: Grant, code: string): boolean =>
-  isSame(grant.codeHash, digest(code));
+  grant.codeHash !== undefined && isSame(grant.codeHash, digest(code));
 
 const parse = ({ value, version }: Entry): StoredGrant => ({
   grant: JSON.parse(value) as Grant,

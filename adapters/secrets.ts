@@ -1,5 +1,6 @@
 import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
-import { FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
+import { decodeProtectedHeader, FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
+import type { Context } from './sealed-kinds.ts';
 
 /**
  * Everything that is made from MASTER_KEYS. Each purpose has its own key, derived by HKDF (RFC 5869), so that no key
@@ -8,15 +9,20 @@ import { FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
 export interface Secrets {
   /**
    * Seals a value for the store: flattened JWE, A256GCM, key id in the header (RFC 7516).
-   * @param context what the record belongs to; the same text is needed to open it, so records can't be swapped
+   * @param context what the record belongs to, from the list of sealed kinds (sealed-kinds.ts)
    */
-  seal(value: unknown, context: string): Promise<string>;
+  seal(value: unknown, context: Context): Promise<string>;
   /** @throws SealBroken if the record was sealed under an unknown key, for another context, or was changed */
   open(sealed: string, context: string): Promise<unknown>;
-  /** Message authentication code, base64url, by the first master key. */
-  mac(purpose: MacPurpose, message: string): string;
+  /**
+   * Message authentication code, base64url.
+   * @param masterKeyId by which master key; default, also for one that is not listed: the first
+   */
+  mac(purpose: MacPurpose, message: string, masterKeyId?: string): string;
   /** True if any master key made this code. Takes the same time for every wrong code. */
   verifyMac(purpose: MacPurpose, message: string, code: string): boolean;
+  /** Public names of the master keys, in their order: the first one seals and makes codes. */
+  readonly masterKeyIds: readonly string[];
   /** Keys for signed cookies; the first signs. */
   readonly cookieKeys: readonly string[];
 }
@@ -111,7 +117,10 @@ export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
       }
     },
 
-    mac: (purpose, message) => codes(purpose, message)[0]!.toString('base64url'),
+    mac(purpose, message, masterKeyId) {
+      const index = sealing.findIndex(({ kid }) => kid === masterKeyId);
+      return codes(purpose, message).at(Math.max(index, 0))!.toString('base64url');
+    },
 
     verifyMac(purpose, message, code) {
       const given = Buffer.from(code, 'base64url');
@@ -121,8 +130,22 @@ export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
         .includes(true);
     },
 
+    masterKeyIds: sealing.map(({ kid }) => kid),
+
     cookieKeys: masterKeys.map((m) => Buffer.from(deriveKey(m, 'cookies')).toString('base64url')),
   };
+}
+
+/** Whether a text is something that was sealed. */
+export const isSealed = (text: string): boolean => masterKeyOf(text) !== undefined;
+
+/** @returns the public name of the master key that a text is sealed under; undefined if it is not sealed */
+export function masterKeyOf(sealed: string): string | undefined {
+  try {
+    return decodeProtectedHeader(JSON.parse(sealed) as FlattenedJWE).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Public name of a key: tells keys apart, tells nothing about them. */

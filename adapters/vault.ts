@@ -1,4 +1,5 @@
 import type { NeonpanelCredential } from './neonpanel/neonpanel.ts';
+import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import type { Entry, Lifetime, Store, Write } from './store.ts';
 import { credentialKey } from './grants.ts';
@@ -10,7 +11,7 @@ import { credentialKey } from './grants.ts';
  */
 export function createVault(options: { store: Store; secrets: Secrets }) {
   const { store, secrets } = options;
-  const context = (grantId: string, accountId: string) => `credential ${grantId} ${accountId}`;
+  const context = sealContext.credential;
 
   return {
     /** The write that stores a new grant's credential, for a commit together with other records of the grant. */

@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import { Refusal } from '../errors.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
-import type { KeySet } from '../keys/keystore.ts';
+import type { KeySet } from '../keys/key-set.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
@@ -22,6 +22,8 @@ import { introspect, revoke, type TokenLookup } from './revocation.ts';
 export interface AuthorizationServerOptions extends InteractionOptions, RegistrationOptions {
   readonly keys: () => KeySet;
   readonly tokens: TokenLookup;
+  /** Whether an operator has made a service client. */
+  readonly servicesKnown: () => boolean;
 }
 
 interface Route {
@@ -37,10 +39,12 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   const { config, provider, tokens } = options;
   const interactions = createInteractions(options);
   const registrationOpen = config.registration.mode !== 'closed';
-  const metadata = authorizationServerMetadata(config.publicUrl, {
-    registrationOpen,
-    documentsAccepted: config.registration.mode === 'open',
-  });
+  const metadata = () =>
+    authorizationServerMetadata(config.publicUrl, {
+      registrationOpen,
+      documentsAccepted: config.registration.mode === 'open',
+      servicesKnown: options.servicesKnown(),
+    });
   const engine = (ctx: Context) => runEngine(provider(), ctx);
   const register = createRegistrationEndpoint(options, engine);
 
@@ -71,8 +75,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     [PATHS.jwks]: document(() => options.keys().jwks),
   };
   for (const suffix of METADATA_SUFFIXES) {
-    routes[`/.well-known/oauth-authorization-server${suffix}`] = document(() => metadata);
-    routes[`/.well-known/openid-configuration${suffix}`] = document(() => metadata);
+    routes[`/.well-known/oauth-authorization-server${suffix}`] = document(metadata);
+    routes[`/.well-known/openid-configuration${suffix}`] = document(metadata);
   }
 
   return async function authorizationServer(ctx, next) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { digest, isSame, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import { isGrantId } from '../adapters/grants.ts';
 import { interactionKey } from '../adapters/oidc-models.ts';
@@ -107,6 +108,6 @@ function uidOf(state: string): string | undefined {
 }
 
 const loginKey = (uid: string): Key => ({ tag: uid, kind: 'login' });
-const context = (uid: string) => `login ${uid}`;
+const context = sealContext.login;
 const CLAIMED = 'claimed';
 const randomText = () => randomBytes(32).toString('base64url');

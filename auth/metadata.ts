@@ -1,7 +1,12 @@
 import { OIDC_SCOPES, RESOURCE_SCOPES } from '../resource.ts';
 import { LANGUAGE_CODES } from '../views/languages.ts';
 import { PATHS } from './paths.ts';
-import { ASSERTION_ALGORITHMS, AUTH_METHODS, GRANT_TYPES } from './supported.ts';
+import {
+  ASSERTION_ALGORITHMS,
+  AUTH_METHODS,
+  GRANT_TYPES,
+  SERVICE_GRANT_TYPE,
+} from './supported.ts';
 
 /**
  * The authorization server's metadata (RFC 8414; the same document serves OpenID Connect Discovery). Written out here
@@ -11,7 +16,7 @@ import { ASSERTION_ALGORITHMS, AUTH_METHODS, GRANT_TYPES } from './supported.ts'
  */
 export function authorizationServerMetadata(
   publicUrl: string,
-  options: { registrationOpen: boolean; documentsAccepted: boolean },
+  options: { registrationOpen: boolean; documentsAccepted: boolean; servicesKnown: boolean },
 ) {
   return {
     issuer: publicUrl,
@@ -25,7 +30,10 @@ export function authorizationServerMetadata(
     scopes_supported: [...OIDC_SCOPES, ...RESOURCE_SCOPES],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: GRANT_TYPES,
+    // Nobody can ask to be a service client: where there is none, nobody can use that grant.
+    grant_types_supported: options.servicesKnown
+      ? [...GRANT_TYPES, SERVICE_GRANT_TYPE]
+      : GRANT_TYPES,
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,

@@ -7,9 +7,10 @@ import {
   Provider,
 } from 'oidc-provider';
 import { createOidcModels } from '../adapters/oidc-models.ts';
-import type { KeySet } from '../keys/keystore.ts';
+import type { KeySet } from '../keys/key-set.ts';
 import { audienceOf, OIDC_SCOPES } from '../resource.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
+import { clientCredentials, nameForeignGrantTypes } from './grants/client-credentials.ts';
 import type { GrantHandlerOptions } from './grants/options.ts';
 import { adviseRetry, logEvents } from './events.ts';
 import { refreshToken } from './grants/refresh-token.ts';
@@ -17,7 +18,7 @@ import { resourceServer } from './issue.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import type { Approval } from './approval.ts';
 import { PATHS } from './paths.ts';
-import { ASSERTION_ALGORITHMS, AUTH_METHODS } from './supported.ts';
+import { ASSERTION_ALGORITHMS, AUTH_METHODS, SERVICE_GRANT_TYPE } from './supported.ts';
 
 export interface ProviderOptions extends GrantHandlerOptions {
   readonly keys: KeySet;
@@ -131,8 +132,15 @@ export function createProvider(options: ProviderOptions): Provider {
     ['refresh_token', 'resource', 'scope'],
     ['resource'],
   );
+  provider.registerGrantType(
+    SERVICE_GRANT_TYPE,
+    clientCredentials(options),
+    ['resource', 'scope'],
+    ['resource'],
+  );
   logEvents(provider);
   adviseRetry(provider);
+  nameForeignGrantTypes(provider);
   return provider;
 }
 

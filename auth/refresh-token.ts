@@ -12,9 +12,18 @@ export interface RefreshToken {
   readonly generation: number;
 }
 
-/** The token text of one generation. */
-export const mintRefreshToken = (secrets: Secrets, { grantId, generation }: RefreshToken): string =>
-  `${grantId}.${generation}.${secrets.mac('refresh-token', `${grantId}.${generation}`)}`;
+/**
+ * The token text of one generation.
+ * @param masterKey public name of the master key that the grant says it was made with; default: the first
+ */
+export function mintRefreshToken(
+  secrets: Secrets,
+  { grantId, generation }: RefreshToken,
+  masterKey?: string,
+): string {
+  const text = `${grantId}.${generation}`;
+  return `${text}.${secrets.mac('refresh-token', text, masterKey)}`;
+}
 
 /** @returns undefined unless it is one of ours: well-formed, and its MAC made with one of our master keys */
 export function readRefreshToken(secrets: Secrets, token: string): RefreshToken | undefined {

@@ -1,7 +1,7 @@
 import { errors } from 'oidc-provider';
 import { acceptClientKeys, type KeySet } from './client-keys.ts';
 import { redirectTarget, redirectUriProblem } from './redirect-uri.ts';
-import { AUTH_METHODS, GRANT_TYPES } from './supported.ts';
+import { AUTH_METHODS, GRANT_TYPES, SERVICE_GRANT_TYPE } from './supported.ts';
 
 /**
  * Dynamic client registration (RFC 7591): turns what real clients send into the metadata we keep. Clients send nulls,
@@ -44,6 +44,27 @@ export function acceptRegistration(
     ...optionalText('software_id', sent.software_id, 100),
     ...optionalText('software_version', sent.software_version, 100),
     ...optionalUrl('client_uri', sent.client_uri),
+  };
+}
+
+/**
+ * The same for a service client (RFC 6749 §4.4), which an operator makes and nobody can register: no redirect URIs, no user,
+ * and never public.
+ *
+ * @throws errors.InvalidClientMetadata
+ */
+export function acceptServiceClient(sent: Record<string, unknown>): Record<string, unknown> {
+  const method = acceptAuthMethod(sent.token_endpoint_auth_method);
+  if (method === 'none') {
+    throw new errors.InvalidClientMetadata('a service client must authenticate');
+  }
+  return {
+    redirect_uris: [],
+    response_types: [],
+    grant_types: [SERVICE_GRANT_TYPE],
+    token_endpoint_auth_method: method,
+    ...(method === 'private_key_jwt' && { jwks: acceptJwks(sent.jwks) }),
+    ...optionalText('client_name', sent.client_name, MAX_CLIENT_NAME),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Grants } from '../adapters/grants.ts';
+import type { GrantEnding } from '../adapters/grant-ending.ts';
+import { believes, type Grants, isService } from '../adapters/grants.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { auditRequest } from '../http/context.ts';
@@ -16,10 +17,15 @@ import { readRefreshToken } from './refresh-token.ts';
 
 export interface TokenLookup {
   readonly grants: Grants;
+  readonly ending: GrantEnding;
   readonly secrets: Secrets;
   readonly accessTokens: AccessTokenVerifier;
+  /** Looks whether the keys are still the same, if that was not done for 800 ms. */
+  readonly freshenKeys: () => Promise<boolean>;
   readonly publicUrl: string;
   readonly refreshTokenTtlSeconds: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
 }
 
 type Engine = (ctx: Context) => Promise<void>;
@@ -27,7 +33,7 @@ type Engine = (ctx: Context) => Promise<void>;
 /** What the engine is given instead of the real token: nobody's, and not shaped like a JWT, which it would refuse. */
 const NOBODYS_TOKEN = 'looked-up-elsewhere';
 
-/** POST /oauth2/revoke: any token of a grant ends the whole grant. */
+/** POST /oauth2/revoke: any token of a grant ends the whole grant; of a service client all the tokens it has. */
 export async function revoke(ctx: Context, engine: Engine, options: TokenLookup): Promise<void> {
   let outcome: 'ignored' | 'success' = 'ignored';
   const serve = async () => {
@@ -37,7 +43,13 @@ export async function revoke(ctx: Context, engine: Engine, options: TokenLookup)
     if (!found || found.clientId !== asked.client.clientId) return;
     const { clientId: client_id, grantId: grant, subject } = found;
     note(ctx, { grant });
-    await options.grants.revoke(grant);
+    if (isService({ accountId: subject })) {
+      // It was made by an operator, and only an operator ends it: this ends the tokens it has.
+      await options.grants.endTokens(grant, options.now());
+      outcome = 'success';
+      return;
+    }
+    await options.ending.end(grant);
     outcome = 'success';
     auditRequest(ctx, 'grant.ended', { outcome: 'revoked', client_id, grant, subject });
   };
@@ -55,21 +67,28 @@ export async function introspect(
     const asked = await throughEngine(ctx, engine);
     if (!asked) return;
     const { client, token } = asked;
+    await options.freshenKeys();
     const found = await lookUp(options, token);
     const isEntitled = client.clientAuthMethod !== 'none' && found?.clientId === client.clientId;
     if (isEntitled) note(ctx, { grant: found.grantId });
-    const isActive =
-      isEntitled && found.isCurrent && (await options.grants.find(found.grantId)) !== undefined;
+    const isActive = isEntitled && found.isCurrent && (await isAlive(options, found));
     ctx.body = isActive ? { active: true, ...found.introspection } : { active: false };
     if (isActive) outcome = 'active';
   };
   await audited(ctx, 'introspection', serve, () => outcome);
 }
 
+async function isAlive({ grants }: TokenLookup, token: KnownToken): Promise<boolean> {
+  const stored = await grants.find(token.grantId);
+  return stored !== undefined && believes(stored.grant, token.issuedAt);
+}
+
 interface KnownToken {
   readonly clientId: string;
   readonly grantId: string;
   readonly subject: string;
+  /** Epoch seconds; of a refresh token, which lives and dies with its grant, for ever. */
+  readonly issuedAt: number;
   /** False for an older generation of a refresh token: it may still end the family, but it is not active. */
   readonly isCurrent: boolean;
   /** RFC 7662 §2.2, without `active`. */
@@ -81,7 +100,8 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
   if (claims) {
     const { grant_id: grantId, client_id: clientId, ...rest } = claims;
     const introspection = { ...rest, client_id: clientId, token_type: 'Bearer' };
-    return { clientId, grantId, subject: claims.sub, isCurrent: true, introspection };
+    const { sub: subject, iat: issuedAt } = claims;
+    return { clientId, grantId, subject, issuedAt, isCurrent: true, introspection };
   }
   const refresh = readRefreshToken(options.secrets, token);
   const stored = refresh && (await options.grants.find(refresh.grantId));
@@ -96,7 +116,8 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
   };
   const isCurrent = generation === refresh.generation;
   const { grantId } = refresh;
-  return { clientId, grantId, subject: accountId, isCurrent, introspection };
+  const issuedAt = Infinity;
+  return { clientId, grantId, subject: accountId, issuedAt, isCurrent, introspection };
 }
 
 /**

@@ -15,4 +15,8 @@ export const AUTH_METHODS = [
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];
 
+/** What a client may register for. */
 export const GRANT_TYPES = ['authorization_code', 'refresh_token'] as const;
+
+/** Only for clients that an operator makes (D15): it can't be registered for, by whichever way. */
+export const SERVICE_GRANT_TYPE = 'client_credentials';

@@ -6,6 +6,7 @@ export interface Page {
   readonly url: URL;
   readonly status: number;
   readonly html: string;
+  readonly headers: Headers;
 }
 
 interface Cookie {
@@ -18,8 +19,12 @@ const MAX_REDIRECTS = 20;
 
 /**
  * @param stopAt the address whose visit is the goal, e.g. a client's redirect URI: it is reported, not fetched
+ * @param fetch how it gets a page; it must leave redirects to the browser
  */
-export function createHeadlessBrowser(stopAt: (url: URL) => boolean) {
+export function createHeadlessBrowser(
+  stopAt: (url: URL) => boolean,
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+) {
   const jars = new Map<string, Map<string, Cookie>>();
 
   /** Follows redirects. @throws if there is no end to them */
@@ -27,7 +32,7 @@ export function createHeadlessBrowser(stopAt: (url: URL) => boolean) {
     let url = new URL(address);
     let body = form;
     for (let hop = 0; hop < MAX_REDIRECTS; hop++) {
-      if (stopAt(url)) return { url, status: 0, html: '' };
+      if (stopAt(url)) return { url, status: 0, html: '', headers: new Headers() };
       const response = await fetch(url, {
         method: body ? 'POST' : 'GET',
         redirect: 'manual',
@@ -41,7 +46,7 @@ export function createHeadlessBrowser(stopAt: (url: URL) => boolean) {
       remember(url, response.headers.getSetCookie());
       const location = response.headers.get('location');
       const html = await response.text();
-      if (!location) return { url, status: response.status, html };
+      if (!location) return { url, status: response.status, html, headers: response.headers };
       url = new URL(location, url);
       body = undefined;
     }

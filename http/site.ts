@@ -3,24 +3,31 @@ import type { Context } from 'koa';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
+import { answerDocument } from './document.ts';
 import { wantsPage } from './errors.ts';
 import { answerPage } from './page.ts';
 
 /** A logo comes from an operator and may be an SVG: opened by itself, it must neither run nor load anything. */
 const ASSET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
+export interface SiteOptions {
+  readonly publicUrl: string;
+  readonly version: string;
+  readonly views: Views;
+  /** Resolves if we can serve. */
+  readonly ready: () => Promise<void>;
+  /** A document of OpenAPI; the same for everybody for as long as the server runs. */
+  readonly openApi: object;
+  /** The word by which OpenAI sees that this domain is ours (OPENAI_APPS_CHALLENGE). */
+  readonly openaiAppsChallenge?: string | undefined;
+}
+
 /**
- * The few addresses that are neither OAuth nor MCP: the front door, what pages load, robots.txt.
- *
- * @param options.ready resolves if we can serve
+ * The few addresses that are neither OAuth nor MCP: the front door, what pages load, the description of NeonPanel's
+ * API, robots.txt, OpenAI's check.
  */
-export function site(options: {
-  publicUrl: string;
-  version: string;
-  views: Views;
-  ready: () => Promise<void>;
-}) {
-  const { publicUrl, version, views, ready } = options;
+export function site(options: SiteOptions) {
+  const { publicUrl, version, views, ready, openApi, openaiAppsChallenge } = options;
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
@@ -46,12 +53,20 @@ export function site(options: {
     });
   }
 
+  if (openaiAppsChallenge !== undefined) {
+    router.all('/.well-known/openai-apps-challenge', (ctx: Context) =>
+      answerDocument(ctx, openaiAppsChallenge),
+    );
+  }
+
   // Only programs look here, and a page would make them think that they found something.
   router.all(/^\/\.well-known(\/|$)/, (ctx: Context) => {
     ctx.state.programsOnly = true;
     allowAnyOrigin(ctx);
     if (ctx.method === 'OPTIONS') answerOptions(ctx, ['GET', 'HEAD']);
   });
+
+  router.all('/openapi.json', (ctx: Context) => answerDocument(ctx, openApi));
 
   router.get('/robots.txt', (ctx: Context) => {
     ctx.type = 'text/plain';

@@ -2,7 +2,7 @@ import { verify as verifySignature } from 'node:crypto';
 import { digest } from '../adapters/secrets.ts';
 import { createBoundedMap } from '../bounded-map.ts';
 import { audienceOf } from '../resource.ts';
-import type { KeySet } from './keystore.ts';
+import type { KeySet } from './key-set.ts';
 
 /** Claims of our access tokens (RFC 9068 §2.2), with the id of the grant they belong to. */
 export interface AccessTokenClaims {

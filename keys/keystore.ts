@@ -1,34 +1,11 @@
-import { createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
-import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Secrets } from '../adapters/secrets.ts';
-import type { Entry, Key, Store } from '../adapters/store.ts';
+import type { Entry, Store } from '../adapters/store.ts';
 import { audit } from '../audit.ts';
+import { isFresh } from '../clock.ts';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
-
-/**
- * The signing keys: made on first start, kept sealed in the store, the same for every instance. They are staged:
- * `current` signs; `next` is published so that verifiers know it before it signs; `retired` is published until the
- * last token it signed has expired.
- */
-export interface SigningKey {
-  readonly kid: string;
-  readonly state: 'next' | 'current' | 'retired';
-  /** Private RSA key, RS256. */
-  readonly jwk: JWK;
-  /** Epoch milliseconds. */
-  readonly createdAt: number;
-}
-
-export interface KeySet {
-  /** Private keys in the order the engine wants them: the first signs. */
-  readonly signing: readonly JWK[];
-  /** The document at /.well-known/jwks.json: public members only (RFC 7517). */
-  readonly jwks: { readonly keys: readonly JWK[] };
-  /** Public keys by id, for verifying our own tokens. */
-  readonly verification: ReadonlyMap<string, KeyObject>;
-}
+import { firstKeys, openKeys, sealKeys, SIGNING_KEYS, type Staged } from './key-record.ts';
+import { type KeySet, keySet } from './key-set.ts';
 
 /** The key set of all instances, as this one knows it. */
 export interface KeyRing {
@@ -43,6 +20,12 @@ export interface KeyRing {
    * @throws SealBroken when MASTER_KEYS does not contain the key it was sealed with
    */
   refresh(): Promise<void>;
+  /**
+   * Looks at the store if that was not done for 800 ms, because the process was held up. A store that is away leaves the
+   * set as it is: whoever relies on it asks the store for something else as well.
+   * @returns whether it had to look
+   */
+  freshen(): Promise<boolean>;
   close(): void;
 }
 
@@ -50,6 +33,7 @@ export interface KeyRing {
  * Reads the key set, or creates it if there is none: two instances starting together agree, because only one of them
  * can write an absent record. A store that is away is no reason not to start; the keys are there soon after it.
  *
+ * @param options.keepSchedule asked at every look whether the set is to be changed; answers the set that it made
  * @throws SealBroken when MASTER_KEYS does not contain the key it was sealed with
  */
 export async function openKeyRing(options: {
@@ -57,32 +41,45 @@ export async function openKeyRing(options: {
   secrets: Secrets;
   log: Log;
   now: () => number;
+  keepSchedule?: (staged: Staged) => Promise<Staged | undefined>;
 }): Promise<KeyRing> {
-  const { store, secrets, log, now } = options;
-  let known: { sealed: string; version: string; keys: KeySet } | undefined;
+  const { store, secrets, log, now, keepSchedule } = options;
+  let known: { sealed: string; staged: Staged; text: string; keys: KeySet } | undefined;
+  let asOf = -Infinity;
+  let ownVersion: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let told = '';
 
   async function refresh(): Promise<void> {
-    const { value: sealed, version } = await storedOrNew();
-    if (version === known?.version) return;
-    const keys = keySet((await secrets.open(sealed, CONTEXT)) as SigningKey[]);
+    const readAt = now();
+    const entry = await storedOrNew();
+    if (entry.version !== known?.staged.version) await adopt(entry);
+    asOf = readAt;
+  }
+
+  async function adopt(entry: Entry): Promise<void> {
+    const staged = await openKeys(secrets, entry);
+    const text = JSON.stringify(staged.keys);
+    // Sealed anew, it is still the same set, and nobody has to forget anything.
+    const isSame = known?.text === text;
+    const keys = isSame ? known!.keys : keySet(staged.keys);
     // Another instance, or the operator, has changed them.
-    const kids = [...keys.verification.keys()];
-    if (known && known.sealed !== sealed) audit(log, 'keys.changed', { outcome: 'noticed', kids });
-    known = { sealed, version, keys };
+    if (known && !isSame && entry.version !== ownVersion) {
+      audit(log, 'keys.changed', { outcome: 'noticed', kids: [...keys.verification.keys()] });
+    }
+    known = { sealed: entry.value, staged, text, keys };
   }
 
   async function storedOrNew(): Promise<Entry> {
     for (;;) {
-      const [entry] = await store.read(KEY);
+      const [entry] = await store.read(SIGNING_KEYS);
       if (entry) return entry;
       // A store that lost its records gets back the keys we know: others have fetched them and believe in them.
-      const made = known ? undefined : await newKeys(now());
-      const put = known?.sealed ?? (await secrets.seal(made, CONTEXT));
+      const made = known ? undefined : await firstKeys(now());
+      const put = known?.sealed ?? (await sealKeys(secrets, made!));
       const written = await store.commit([
-        { key: KEY, expect: 'absent', put, lifetime: 'forever' },
+        { key: SIGNING_KEYS, expect: 'absent', put, lifetime: 'forever' },
       ]);
       if (!written) continue;
       const kids = made?.map(({ kid }) => kid) ?? [...known!.keys.verification.keys()];
@@ -93,6 +90,11 @@ export async function openKeyRing(options: {
   async function look(): Promise<void> {
     try {
       await refresh();
+      const made = known && (await keepSchedule?.(known.staged));
+      if (made) {
+        ownVersion = made.version;
+        await refresh();
+      }
       told = '';
     } catch (error) {
       tell(error as Error);
@@ -118,6 +120,11 @@ export async function openKeyRing(options: {
       return known.keys;
     },
     refresh,
+    async freshen() {
+      if (isFresh(asOf, now(), BELIEVED_MS)) return false;
+      await refresh().catch(tell);
+      return true;
+    },
     close() {
       closed = true;
       clearTimeout(timer);
@@ -127,35 +134,4 @@ export async function openKeyRing(options: {
 
 /** Together with the time to read it stays below the 800 ms that anything may be believed. */
 const LOOK_EVERY_MS = 500;
-const KEY: Key = { tag: 'keys', kind: 'signing' };
-const CONTEXT = 'signing keys';
-const ORDER = { current: 0, next: 1, retired: 2 };
-
-function keySet(keys: readonly SigningKey[]): KeySet {
-  const signing = keys
-    .toSorted((a, b) => ORDER[a.state] - ORDER[b.state])
-    .map(({ jwk, kid }) => ({ ...jwk, kid, alg: 'RS256', use: 'sig' }));
-  return {
-    signing,
-    jwks: { keys: signing.map(publicMembers) },
-    verification: new Map(
-      signing.map((jwk) => [
-        jwk.kid,
-        createPublicKey({ key: publicMembers(jwk) as JsonWebKey, format: 'jwk' }),
-      ]),
-    ),
-  };
-}
-
-const newKeys = (createdAt: number): Promise<SigningKey[]> =>
-  Promise.all([newKey('current', createdAt), newKey('next', createdAt)]);
-
-async function newKey(state: SigningKey['state'], createdAt: number): Promise<SigningKey> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
-  const jwk = privateKey.export({ format: 'jwk' }) as JWK;
-  return { kid: (await calculateJwkThumbprint(jwk)).slice(0, 16), state, jwk, createdAt };
-}
-
-/** Named one by one: a private member can't slip through. */
-const publicMembers = ({ kty, n, e, kid, alg, use }: JWK): JWK =>
-  ({ kty, n, e, kid, alg, use }) as JWK;
+const BELIEVED_MS = 800;

@@ -1,5 +1,6 @@
 import { keepTrying } from '../adapters/keep-trying.ts';
 import { withoutPatience } from '../adapters/patience.ts';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { digest, openIfPossible, type Secrets } from '../adapters/secrets.ts';
 import type { Key, Store, Write } from '../adapters/store.ts';
 import { StoreUnavailable } from '../errors.ts';
@@ -111,4 +112,4 @@ export const attemptKey = (owner: string, tool: string, key: string): Key => ({
   kind: 'idempotency',
 });
 
-const contextOf = ({ tag }: Key): string => `idempotency ${tag}`;
+const contextOf = ({ tag }: Key) => sealContext.idempotency(tag);

@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import { READ } from '../resource.ts';
 import type { Caller } from './caller.ts';
@@ -23,6 +24,27 @@ export function readBearer(header: string | undefined, verifier: AccessTokenVeri
   const claims = verifier.verify(token);
   const scopes = new Set(claims?.scope.split(' '));
   if (!claims || !scopes.has(READ)) return { kind: 'invalid' };
-  const { sub: accountId, client_id: clientId, grant_id: grantId, exp: expiresAt } = claims;
-  return { kind: 'caller', caller: { accountId, clientId, grantId, scopes }, token, expiresAt };
+  const { sub: accountId, client_id: clientId, grant_id: grantId, iat: issuedAt } = claims;
+  const caller = { accountId, clientId, grantId, issuedAt, scopes };
+  return { kind: 'caller', caller, token, expiresAt: claims.exp };
+}
+
+/**
+ * The same for a request that is about to be served: whoever is believed is, by keys that are still in force, also if this
+ * process was held up.
+ *
+ * @param options.freshenKeys looks whether the keys are still the same, if that was not done for 800 ms; true if it had to
+ * @throws StoreUnavailable
+ */
+export function createBearerReader(options: {
+  accessTokens: AccessTokenVerifier;
+  freshenKeys: () => Promise<boolean>;
+}) {
+  const { accessTokens, freshenKeys } = options;
+  return async function bearerOf(ctx: Context): Promise<Bearer> {
+    const header = ctx.get('Authorization') || undefined;
+    const bearer = readBearer(header, accessTokens);
+    const isStale = bearer.kind === 'caller' && (await freshenKeys());
+    return isStale ? readBearer(header, accessTokens) : bearer;
+  };
 }

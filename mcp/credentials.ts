@@ -1,4 +1,4 @@
-import type { Grants } from '../adapters/grants.ts';
+import { believes, type Grants } from '../adapters/grants.ts';
 import {
   type NeonpanelCredential,
   NeonpanelError,
@@ -50,6 +50,8 @@ interface Held {
   readonly owner: string;
   readonly credential: NeonpanelCredential;
   readonly version: string;
+  /** Tokens that were issued before are not believed (grants.ts). */
+  readonly tokensFrom?: number;
   /** Epoch milliseconds at which it was read. */
   readonly asOf: number;
   /** Refreshed just now: as fresh as it gets, however short NeonPanel made its life. */
@@ -99,7 +101,9 @@ export function createCredentials(options: {
     const known = believed.get(caller.grantId);
     const isBelieved =
       known && isFresh(known.asOf, now(), BELIEVED_MS) && known.owner === ownerOf(caller);
-    return isBelieved ? known : read(caller);
+    const held = isBelieved ? known : await read(caller);
+    if (!believes(held, caller.issuedAt)) throw new GrantEnded('the token was revoked');
+    return held;
   }
 
   async function read(caller: Caller): Promise<Held> {
@@ -117,7 +121,8 @@ export function createCredentials(options: {
       throw new GrantEnded('the grant or its credential is gone');
     }
     const { version } = entry;
-    const held = { owner, credential, version, asOf };
+    const tokensFrom = found?.grant.tokensFrom ?? 0;
+    const held = { owner, credential, version, tokensFrom, asOf };
     believed.set(grantId, held);
     return held;
   }

@@ -21,6 +21,9 @@ export interface Exchange {
   readonly log: Log;
 }
 
+/** Lends one exchange its servers. */
+export type LendServer = () => Loan<McpServer>;
+
 /** @param resourceMetadataUrl named by challenges that the SDK or a tool makes for this request */
 export function authInfoFor(
   bearer: Bearer,

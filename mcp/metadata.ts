@@ -1,10 +1,7 @@
 import type { Middleware } from 'koa';
-import { Refusal } from '../errors.ts';
-import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
+import { answerDocument } from '../http/document.ts';
 import { RESOURCE_SCOPES } from '../resource.ts';
 import { METADATA_PATH, RESOURCE_PATHS, type ResourcePath } from './challenge.ts';
-
-const METHODS = ['GET', 'HEAD'];
 
 /**
  * Protected-resource metadata (RFC 9728 §2), one document for each address a client may have been given: clients check
@@ -14,20 +11,12 @@ export function resourceMetadata(publicUrl: string): Middleware {
   return async function protectedResourceMetadata(ctx, next) {
     const suffix = ctx.path.slice(METADATA_PATH.length) as ResourcePath;
     if (!ctx.path.startsWith(METADATA_PATH) || !RESOURCE_PATHS.includes(suffix)) return next();
-    ctx.state.programsOnly = true;
-    allowAnyOrigin(ctx);
-    if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
-    if (!METHODS.includes(ctx.method)) {
-      ctx.set('Allow', [...METHODS, 'OPTIONS'].join(', '));
-      throw new Refusal('invalid_request', 405, 'Use GET.');
-    }
-    ctx.set('Cache-Control', 'public, max-age=300');
-    ctx.body = {
+    answerDocument(ctx, {
       resource: `${publicUrl}${suffix}`,
       authorization_servers: [publicUrl],
       scopes_supported: [...RESOURCE_SCOPES],
       bearer_methods_supported: ['header'],
       resource_name: 'NeonPanel',
-    };
+    });
   };
 }

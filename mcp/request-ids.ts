@@ -5,7 +5,9 @@ import { exchangeOf } from './exchange.ts';
  * Puts the request id into errors that the SDK answers by itself: into `error.data` of a JSON-RPC error, beside `error`
  * of an OAuth one. Answers of status 200 pass untouched; a failed tool says its id in its text.
  */
-export function withRequestIds(handler: McpHttpHandler): Pick<McpHttpHandler, 'fetch'> {
+export function withRequestIds(
+  handler: Pick<McpHttpHandler, 'fetch'>,
+): Pick<McpHttpHandler, 'fetch'> {
   return {
     async fetch(request, options) {
       const response = await handler.fetch(request, options);

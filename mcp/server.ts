@@ -16,7 +16,7 @@ import type { Tool } from './tools/tool.ts';
 export interface ServerFactoryOptions extends CallOptions {
   version: string;
   tools: readonly Tool[];
-  /** Shown by clients beside the name, if there is one. */
+  /** An SVG that clients show beside the name, if there is one. */
   logoUrl?: string | undefined;
 }
 
@@ -57,7 +57,9 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     title: 'NeonPanel',
     version: options.version,
     websiteUrl: options.publicUrl,
-    ...(options.logoUrl === undefined ? {} : { icons: [{ src: options.logoUrl }] }),
+    ...(options.logoUrl !== undefined && {
+      icons: [{ src: options.logoUrl, mimeType: 'image/svg+xml', sizes: ['any'] }],
+    }),
   };
   const cacheHint = { ttlMs: LIST_TTL_MS, cacheScope: 'private' as const };
   const serverOptions = {

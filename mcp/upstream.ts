@@ -44,13 +44,26 @@ export function upstreamFor(options: {
         return await api.call({ ...request, accessToken: replaced, deadline, signal });
       }
     } catch (error) {
-      throw error instanceof GrantEnded ? new SignInAgain(error) : error;
+      if (error instanceof GrantEnded) throw new SignInAgain(error);
+      throw error instanceof NeonpanelError && !error.wasSent ? notAsked(error) : error;
     }
   }
 }
 
 function refuse(error: unknown): never {
   throw error instanceof NeonpanelError ? nothingDone(error) : error;
+}
+
+/** The same, when NeonPanel itself was not asked because it does not answer. */
+function notAsked(cause: NeonpanelError): Refusal {
+  const { message, detail = message, retryAfterSeconds } = cause;
+  const description =
+    'NeonPanel is not reachable at the moment, so nothing was done. Nothing is wrong with the request: if it fails again, tell the user.';
+  return new Refusal('temporarily_unavailable', 503, description, {
+    detail,
+    retryAfterSeconds,
+    cause,
+  });
 }
 
 /** Unlike an answer that is missing, this one leaves no doubt about a write: it was not carried out. */

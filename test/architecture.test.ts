@@ -57,10 +57,16 @@ const PARTS: readonly Part[] = [
     ours: [BASE, /^(server|app)\.ts$/, /^(cli|adapters|keys|sandbox)\//],
     packages: ['@modelcontextprotocol/client', 'oauth4webapi'],
   },
+  // It sees a server from outside only: nothing of its configuration, store or keys.
+  {
+    files: /^cli\/doctor\/(?!command\.ts$)/,
+    ours: [/^cli\/headless-browser\.ts$/],
+    packages: ['undici', 'jose'],
+  },
   {
     files: /^cli\//,
-    ours: [BASE, /^auth\/(policies\/|.*polic(y|ies)\.ts$)/, /^(adapters|keys)\//],
-    packages: ['commander', 'jose', 'zod'],
+    ours: [BASE, /^auth\/(registration|redirect-uri|supported|paths)\.ts$/, /^(adapters|keys)\//],
+    packages: ['commander', '@inquirer/confirm', '@inquirer/password', 'jose', 'undici', 'zod'],
   },
   {
     files: /^http\//,
@@ -68,11 +74,16 @@ const PARTS: readonly Part[] = [
     packages: ['koa', '@koa/router', 'prom-client'],
   },
   // The store's interface and its helpers; no backend, no NeonPanel.
-  { files: /^keys\//, ours: [BASE, /^adapters\/(store|secrets)\.ts$/], packages: ['jose'] },
+  {
+    files: /^keys\//,
+    ours: [BASE, /^adapters\/(store|secrets|sealed-kinds)\.ts$/],
+    packages: ['jose'],
+  },
   {
     files: /^adapters\//,
     ours: [BASE],
     packages: [
+      'cockatiel',
       'ioredis',
       'oidc-provider',
       'rate-limiter-flexible',

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { VERSION_LENGTH } from '../adapters/redis/commit-script.ts';
 import { audit, AUDIT_EVENTS, type AuditEvent } from '../audit.ts';
@@ -12,6 +14,7 @@ import { createLog } from '../log.ts';
 import { withoutSecrets } from '../redaction.ts';
 import { withoutEchoes } from '../mcp/tools/echoes.ts';
 import { approve, openConsent } from './login-support.ts';
+import { admin, createTerminal, runIn } from './support/admin.ts';
 import { createClock } from './support/clock.ts';
 import { startHarness } from './support/harness.ts';
 import { createLogs, type LogEntry } from './support/logs.ts';
@@ -359,16 +362,67 @@ test.serial(
     await line('keys.changed', 'restored', { kids });
     const secrets = createSecrets([new Uint8Array(Buffer.from(masterKey, 'base64url'))]);
     const set = (await secrets.open(stored.slice(VERSION_LENGTH), 'signing keys')) as object[];
-    const sealed = await secrets.seal(set.slice(0, 1), 'signing keys');
+    const sealed = await secrets.seal(set.slice(0, 1), sealContext.signingKeys());
     await redis.set(
       name,
       randomBytes(VERSION_LENGTH).toString('hex').slice(0, VERSION_LENGTH) + sealed,
     );
     await line('keys.changed', 'noticed', { kids: kids.slice(0, 1) });
     await redis.set(name, stored);
-    const fresh = await startHarness();
+    const time = createClock();
+    const fresh = await startHarness({ now: time.now, env: { KEY_ROTATION_DAYS: '2' } });
     t.teardown(fresh.close);
     t.is(fresh.logs.find({ event: 'keys.changed', outcome: 'created' }).length, 1);
+    for (const outcome of ['rotated', 'pruned']) {
+      time.advance(3 * 86_400_000);
+      await fresh.logs.waitFor({ event: 'keys.changed', outcome });
+    }
+    written.push(...fresh.logs.entries());
+  },
+);
+
+/** The audit lines that a command wrote. */
+function told(err: string): LogEntry[] {
+  const lines = err.split('\n').filter((text) => text.startsWith('{'));
+  const entries = lines.map((text) => JSON.parse(text) as LogEntry);
+  written.push(...entries);
+  return entries;
+}
+
+test.serial(
+  '[N18] [T53] what an admin changed has one line: who, what, and what became of it',
+  async (t) => {
+    const rotate = ['keys', 'rotate', '--now', '--yes'];
+    const runs = await Promise.all([admin(harness, ...rotate), admin(harness, ...rotate)]);
+    const entries = runs.flatMap(({ err }) => told(err));
+    t.deepEqual(entries.map(({ outcome }) => outcome).toSorted(), ['refused', 'success']);
+    const done = entries.find(({ outcome }) => outcome === 'success')!;
+    t.like(done, { event: 'admin', command: 'keys rotate', actor: userInfo().username });
+    t.is((done.kids as string[]).length, 3);
+    const refused = entries.find(({ outcome }) => outcome === 'refused')!;
+    t.regex(String(refused.cause), /Somebody else changed the keys/);
+    t.deepEqual(told((await admin(harness, 'keys', 'list')).err), [], 'who only looks leaves none');
+    t.deepEqual(told((await admin(harness, ...rotate, '--dry-run')).err), []);
+  },
+);
+
+test.serial(
+  '[N18] what became of telling NeonPanel that a grant has ended has one line',
+  async (t) => {
+    sandbox.faults.set('offer-revocation');
+    t.teardown(() => sandbox.faults.clear());
+    // What its metadata said before is no longer believed.
+    clock.advance(300_001);
+    for (const outcome of ['success', 'failed']) {
+      const { client, tokens, code } = await connect(harness);
+      const form = { ...clientParameters(client), token: tokens.refresh_token };
+      const answer = await postForm(`${url}/oauth2/revoke`, form);
+      const told = await line('neonpanel.revocation', outcome, { grant: grantOf(code) });
+      t.like(told, { client_id: client.client_id, subject: '1001' });
+      t.is(told.request_id, requestIdOf(answer));
+      t.is(told.status, outcome === 'failed' ? 500 : undefined);
+      sandbox.faults.set('html-500', { path: '/oauth2/revoke' });
+    }
   },
 );
 
@@ -376,7 +430,16 @@ test.serial('[X2] with the store away the lines say that it was our side', async
   const { client, tokens } = await connect(harness, {
     metadata: { token_endpoint_auth_method: 'client_secret_post' },
   });
-  await harness.redis!.kill();
+  // The store goes while an admin reads the question.
+  const terminal = createTerminal(harness.env, { answers: [true], now: clock.now });
+  const ask = terminal.confirm;
+  const confirm = async (question: string) => {
+    await harness.redis!.kill();
+    return ask(question);
+  };
+  const run = await runIn({ ...terminal, confirm }, 'keys', 'rotate', '--now');
+  t.is(run.code, 1);
+  t.like(told(run.err).at(-1), { event: 'admin', outcome: 'failed', command: 'keys rotate' });
   clock.advance(1_000);
   await pause(1_100);
   await register(url);
@@ -422,7 +485,8 @@ function isAsDefined(t: ExecutionContext, entry: LogEntry): void {
     Object.keys(entry).filter((name) => !allowed.includes(name)),
     [],
   );
-  if (entry.event !== 'keys.changed') t.regex(String(entry.request_id), /^[0-9a-f-]{36}$/);
+  if (entry.event !== 'keys.changed' && entry.event !== 'admin')
+    t.regex(String(entry.request_id), /^[0-9a-f-]{36}$/);
 }
 
 const page = readFileSync(join(ROOT, 'docs/audit.md'), 'utf8');

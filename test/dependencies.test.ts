@@ -168,3 +168,26 @@ test('[T56] [D2] every direct dependency has its reason written down', (t) => {
   t.deepEqual(documented('In production').toSorted(), Object.keys(dependencies).toSorted());
   t.deepEqual(documented('For development').toSorted(), Object.keys(devDependencies).toSorted());
 });
+
+test('docs/clients.md says what was tried with the versions that are installed', (t) => {
+  const page = readFileSync(join(ROOT, 'docs/clients.md'), 'utf8');
+  const said = (row: RegExp) => page.match(row)?.[1]?.trim();
+  const versions = {
+    ...read('package.json').devDependencies,
+    ...read('package.json').dependencies,
+    ...read('test/suites/package.json').dependencies,
+  };
+  const rows: [name: string, row: RegExp][] = [
+    ['@modelcontextprotocol/sdk', /^\| SDK client v1 +\| ([^|]+)/m],
+    ['@modelcontextprotocol/client', /^\| SDK client v2 +\| ([^|]+)/m],
+    ['oauth4webapi', /^\| oauth4webapi +\| ([^|]+)/m],
+    ['mcp-remote', /^\| mcp-remote +\| ([^|]+)/m],
+    ['@modelcontextprotocol/inspector', /^\| MCP Inspector +\| (\d[^|]+)/m],
+    [
+      '@modelcontextprotocol/conformance',
+      /^\| `@modelcontextprotocol\/conformance`, server +\| ([^|]+)/m,
+    ],
+    ['@mcpjam/sdk', /^\| `@mcpjam\/sdk` +\| ([^|]+)/m],
+  ];
+  for (const [name, row] of rows) t.is(said(row), versions[name], name);
+});

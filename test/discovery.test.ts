@@ -533,6 +533,7 @@ test('[F6] an unknown well-known address is a JSON 404 in OAuth form, whoever as
     '/.well-known/webfinger',
     '/.well-known/security.txt',
     '/.well-known/change-password',
+    '/.well-known/openai-apps-challenge',
     '/mcp/.well-known/oauth-protected-resource',
     '/mcp/.well-known/openid-configuration',
     '/sse/.well-known/oauth-authorization-server',

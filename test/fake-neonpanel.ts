@@ -6,6 +6,7 @@ import type { NeonpanelClient } from '../adapters/neonpanel/client.ts';
 import { createNeonpanelApi } from '../adapters/neonpanel/api.ts';
 import { createNeonpanelMetadata } from '../adapters/neonpanel/metadata.ts';
 import { createNeonpanelLogin } from '../adapters/neonpanel/oauth.ts';
+import { newBreaker } from './support/breaker.ts';
 import { type ReceivedRequest, startTestServer } from './support/http-server.ts';
 
 /** Answers one request; a script may do anything, also nothing at all. */
@@ -119,10 +120,12 @@ export function loginAt(
   options: { client?: NeonpanelClient; now?: () => number; timeoutMs?: number } = {},
 ) {
   const { now = Date.now, timeoutMs = 3_000, client = { clientId: 'our-client' } } = options;
-  const fetch = createBoundedFetch({ timeoutMs, maxBytes: 64 * 1024 });
+  const breaker = newBreaker();
+  const fetch = createBoundedFetch({ timeoutMs, maxBytes: 64 * 1024, breaker });
   // The proof that the API takes the token has ten seconds; its clock leaves it as little as the others have.
   const hurried = () => now() + 10_000 - timeoutMs;
   const api = createNeonpanelApi({
+    breaker,
     apiUrl: `${url}/api/v1`,
     arrayStyle: 'brackets',
     now: hurried,

@@ -5,6 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { VERSION_LENGTH } from '../adapters/redis/commit-script.ts';
+import { type Context, sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets, deriveKey, isSame, PURPOSES, SealBroken } from '../adapters/secrets.ts';
 import { openConsent } from './login-support.ts';
 import { startHarness } from './support/harness.ts';
@@ -65,7 +66,9 @@ test('[T52] what is made for one purpose is worth nothing in another', async (t)
   t.deepEqual([...secrets.cookieKeys], [encode(deriveKey(key, 'cookies'))]);
 
   const contexts = ['signing keys', 'client c', 'credential g 1', 'credential g 2', 'login g'];
-  const sealed = await Promise.all(contexts.map((context) => secrets.seal({ x: 1 }, context)));
+  const sealed = await Promise.all(
+    contexts.map((context) => secrets.seal({ x: 1 }, context as Context)),
+  );
   for (const [i, record] of sealed.entries()) {
     for (const [j, context] of contexts.entries()) {
       if (i === j) t.deepEqual(await secrets.open(record, context), { x: 1 });
@@ -80,7 +83,7 @@ test('[T52] the first key makes, all that are listed take, and one that is gone 
   const during = createSecrets([fresh, old]);
   const after = createSecrets([fresh]);
   const code = before.mac('refresh-token', 'm');
-  const sealed = await before.seal('value', 'context');
+  const sealed = await before.seal('value', 'context' as Context);
   t.true(during.verifyMac('refresh-token', 'm', code));
   t.is(await during.open(sealed, 'context'), 'value');
   t.is(during.cookieKeys[1], before.cookieKeys[0]);
@@ -88,7 +91,7 @@ test('[T52] the first key makes, all that are listed take, and one that is gone 
   await t.throwsAsync(after.open(sealed, 'context'), { instanceOf: SealBroken });
   t.false(after.cookieKeys.includes(before.cookieKeys[0]!));
   t.not(during.mac('refresh-token', 'm'), code);
-  t.is(await after.open(await during.seal('value', 'context'), 'context'), 'value');
+  t.is(await after.open(await during.seal('value', 'context' as Context), 'context'), 'value');
   t.true(after.verifyMac('refresh-token', 'm', during.mac('refresh-token', 'm')));
 });
 
@@ -117,7 +120,7 @@ test('[T52] cookies, form codes, refresh tokens and seals of an old master key a
   const name = 'neonpanel-mcp:{keys}:signing';
   const stored = (await redis.get(name))!;
   const keys = await createSecrets([old]).open(stored.slice(VERSION_LENGTH), 'signing keys');
-  const sealed = await createSecrets([fresh]).seal(keys, 'signing keys');
+  const sealed = await createSecrets([fresh]).seal(keys, sealContext.signingKeys());
   await redis.set(name, stored.slice(0, VERSION_LENGTH) + sealed);
   env.MASTER_KEYS = encode(fresh);
   await harness.restart();

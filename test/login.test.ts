@@ -117,7 +117,7 @@ test('[T1] the address at which the engine resumes is worth nothing in another b
   t.truthy(codeIn(await started.browser.goto(resume)));
 });
 
-test('[T3] before approval there is no state, and a callback or resume goes nowhere', async (t) => {
+test('[T3] [F34] before approval there is no state, and a callback or resume goes nowhere', async (t) => {
   const started = await openConsent(harness);
   const { browser, uid } = started;
   t.deepEqual(storedKinds(harness, uid), ['interaction']);
@@ -226,7 +226,7 @@ test('[T22] NeonPanel’s codes of two transactions cannot be swapped', async (t
   }
 });
 
-test('[T22] parameters sent twice, foreign issuers and empty answers at the callback give no code', async (t) => {
+test('[T22] [F34] parameters sent twice, foreign issuers and empty answers at the callback give no code', async (t) => {
   const spoil: ((callback: URL) => void)[] = [
     (c) => c.searchParams.append('code', 'second'),
     (c) => c.searchParams.append('state', 'second'),

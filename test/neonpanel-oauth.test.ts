@@ -27,6 +27,7 @@ import {
 } from './fake-neonpanel.ts';
 import { type AtConsent, nothingGranted, openConsent, refusedByPage } from './login-support.ts';
 import type { Page } from './support/browser.ts';
+import { newBreaker } from './support/breaker.ts';
 import { createClock } from './support/clock.ts';
 import { type Harness, startHarness } from './support/harness.ts';
 import { startTestServer } from './support/http-server.ts';
@@ -436,8 +437,8 @@ test.serial(
       response.once('close', () => open.delete(response));
       return scripts[url.pathname]!(response, {} as never);
     });
-    const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 1_000 });
-    const hurried = createBoundedFetch({ timeoutMs: 150, maxBytes: 1_000 });
+    const fetch = createBoundedFetch({ timeoutMs: 5_000, maxBytes: 1_000, breaker: newBreaker() });
+    const hurried = createBoundedFetch({ timeoutMs: 150, maxBytes: 1_000, breaker: newBreaker() });
     t.teardown(async () => {
       await Promise.all([fetch.close(), hurried.close()]);
       await server.close();
@@ -466,7 +467,7 @@ async function clientAt(
   options: { store?: Store; redirectUri?: string; url: string; now?: () => number },
 ) {
   const store = options.store ?? (await openSqliteStore({ path: ':memory:' }));
-  const fetch = createBoundedFetch({ ...LATE, maxBytes: 64 * 1024 });
+  const fetch = createBoundedFetch({ ...LATE, maxBytes: 64 * 1024, breaker: newBreaker() });
   t.teardown(() => fetch.close());
   const client = createNeonpanelClient({
     configured: undefined,
@@ -908,4 +909,58 @@ test('[X12] people sign in again after NeonPanel forgot our client, without a re
     .requests()
     .filter(({ path, method }) => path === '/oauth2/register' && method === 'POST');
   t.is(registered.length, 2);
+});
+
+// ------------------------------------------------------------------------ service accounts
+
+test('[T73] a user of NeonPanel’s with the name of a service account is not signed in', async (t) => {
+  const { neonpanel, complete } = await fakeNeonpanel(t);
+  const access_token = await neonpanel.token({ sub: 'service:somebody' });
+  neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
+  await fails(t, complete(), 'refused');
+});
+
+test('[T73] [D15] a service account whose token is suddenly another’s is refused', async (t) => {
+  const { neonpanel, login } = await fakeNeonpanel(t);
+  const client = { clientId: 'their-service', clientSecret: 'their-secret' };
+  const first = await login.signInService(client);
+  t.like(first, { refreshToken: undefined, service: { ...client, subject: '1001' } });
+  const form = new URLSearchParams(neonpanel.asked(PATHS.token)[0]!.body);
+  t.like(Object.fromEntries(form), {
+    grant_type: 'client_credentials',
+    client_id: 'their-service',
+    client_secret: 'their-secret',
+  });
+  const subject = 'service:ours';
+  t.is((await login.refresh(first, subject)).service!.subject, '1001');
+  const access_token = await neonpanel.token({ sub: '1002' });
+  neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
+  await fails(t, login.refresh(first, subject), 'refused');
+});
+
+for (const [name, script, kind] of [
+  ['does not know the client', json({ error: 'invalid_client' }, 401), 'refused'],
+  ['takes its grant from it', json({ error: 'unauthorized_client' }, 400), 'refused'],
+  ['asks for other scopes', json({ error: 'invalid_scope' }, 400), 'unavailable'],
+  ['answers with a page', html(500), 'unavailable'],
+  ['hangs up', reset, 'unavailable'],
+] as const) {
+  test(`[D10] [D15] a service account’s credential is ${kind} when NeonPanel ${name}`, async (t) => {
+    const { neonpanel, login } = await fakeNeonpanel(t);
+    const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
+    neonpanel.on(PATHS.token, script);
+    await fails(t, login.refresh(first, 'service:ours'), kind);
+  });
+}
+
+test('[D15] what NeonPanel’s challenge to a service client says is a refusal, to ours it is none', async (t) => {
+  const { neonpanel, login, refresh } = await fakeNeonpanel(t);
+  const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
+  neonpanel.on(PATHS.token, (response) =>
+    response
+      .writeHead(401, { 'www-authenticate': 'Basic realm="x"', 'content-type': 'application/json' })
+      .end('{"error":"invalid_client"}'),
+  );
+  await fails(t, login.refresh(first, 'service:ours'), 'refused');
+  await fails(t, refresh(), 'unavailable');
 });

@@ -9,6 +9,7 @@ const harness = await startHarness({
   env: {
     BRAND_NAME: 'Copper & Pine <b>',
     SUPPORT_URL: 'https://neonpanel.example/support?a=1&b=2',
+    OPENAI_APPS_CHALLENGE: 'v1.kZq-7_ownership',
   },
 });
 const { url } = harness;
@@ -275,6 +276,25 @@ test('the icon is served as such, and is a picture without script', async (t) =>
 test('[N43] robots are kept out', async (t) => {
   t.is(await (await get('/robots.txt')).text(), 'User-agent: *\nDisallow: /\n');
   t.is((await get('/robots.txt')).headers.get('x-robots-tag'), 'noindex');
+});
+
+test('[F6] OpenAI finds the word of OPENAI_APPS_CHALLENGE and nothing else, whatever it accepts', async (t) => {
+  const path = '/.well-known/openai-apps-challenge';
+  for (const accept of [undefined, '*/*', 'text/plain', 'application/json', HTML]) {
+    const { status, headers, ...answer } = await get(path, accept).then(async (response) => ({
+      status: response.status,
+      headers: response.headers,
+      text: await response.text(),
+    }));
+    t.is(status, 200);
+    t.is(headers.get('content-type'), 'text/plain; charset=utf-8');
+    t.is(answer.text, 'v1.kZq-7_ownership');
+  }
+  const head = await fetch(url + path, { method: 'HEAD' });
+  t.is(head.status, 200);
+  const other = await get(`${path}/more`);
+  t.is(other.status, 404);
+  t.regex(other.headers.get('content-type')!, /^application\/json/);
 });
 
 test('pages name their language and title, every field has a label, and headings go in order', (t) => {

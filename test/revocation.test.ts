@@ -1,4 +1,5 @@
 import test from 'ava';
+import { endsEverywhere } from './support/ends.ts';
 import { startHarness } from './support/harness.ts';
 import {
   callMcp,
@@ -21,16 +22,6 @@ const introspect = (client: TestClient, token: string) =>
 const errorOf = (answer: { body: unknown }) => (answer.body as { error?: string }).error;
 const CONFIDENTIAL = { token_endpoint_auth_method: 'client_secret_post' };
 
-/** Polls until the other instance has noticed too. */
-async function endsEverywhere(accessToken: string): Promise<boolean> {
-  for (let tries = 0; tries < 15; tries++) {
-    const answers = await Promise.all(instances.map((i) => callMcp(i, accessToken, 'tools/list')));
-    if (answers.every(({ status }) => status === 401)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
-}
-
 for (const [name, pick] of [
   ['refresh token', (tokens: { refresh_token: string }) => tokens.refresh_token],
   ['access token', (tokens: { access_token: string }) => tokens.access_token],
@@ -44,7 +35,7 @@ for (const [name, pick] of [
     t.is(status, 200);
     t.is(headers.get('access-control-allow-origin'), '*');
     t.is(errorOf(await refresh(instances[1]!, client, tokens.refresh_token)), 'invalid_grant');
-    t.true(await endsEverywhere(tokens.access_token));
+    t.true(await endsEverywhere(harness, tokens.access_token));
   });
 }
 

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import { type Row, sumOf } from '../adapters/sqlite/schema.ts';
 import { startApp } from '../app.ts';
@@ -231,7 +232,7 @@ async function traced(t: ExecutionContext) {
     },
   );
   const masterKey = newKey();
-  const config = loadConfig({
+  const env = {
     PORT: String(port),
     DATA_DIR: dataDir,
     NEONPANEL_URL: sandbox.url,
@@ -239,9 +240,9 @@ async function traced(t: ExecutionContext) {
     NEONPANEL_CLIENT_SECRET: body.client_secret,
     MASTER_KEYS: masterKey,
     LOG_LEVEL: 'trace',
-  });
+  };
   const logs = createLogs();
-  const app = await startApp(config, { log: createLog('trace', logs.sink) });
+  const app = await startApp(loadConfig(env), { log: createLog('trace', logs.sink) });
   const close = async () => {
     await app.close();
     await sandbox.close();
@@ -249,7 +250,7 @@ async function traced(t: ExecutionContext) {
   };
   t.teardown(close);
   const restart = () => Promise.reject(new Error('not here'));
-  const harness: Harness = { url, instances: [url], sandbox, logs, dataDir, restart, close };
+  const harness: Harness = { url, instances: [url], sandbox, logs, dataDir, env, restart, close };
   return { harness, callback, masterKey, clientSecret: body.client_secret };
 }
 
@@ -363,7 +364,7 @@ test('[D10] without the key they were sealed under, people sign in again and not
   );
   const signing = storedRecords(harness).find((r) => r.tag === 'keys' && r.kind === 'signing')!;
   const keys = await oldSecrets!.open(signing.value, 'signing keys');
-  const value = await freshSecrets!.seal(keys, 'signing keys');
+  const value = await freshSecrets!.seal(keys, sealContext.signingKeys());
   tamper(harness.dataDir, (rows) => [
     { ...rows.find((r) => r.tag === 'keys' && r.kind === 'signing')!, value },
   ]);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { Log } from '../../log.ts';
+import { type Breaker, isNobodyHome } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
 import {
   NeonpanelError,
@@ -28,11 +29,17 @@ export interface NeonpanelApiOptions {
   /** The clock that deadlines are given in, epoch milliseconds. */
   now?: () => number;
   log?: Log;
+  breaker: Breaker;
 }
 
 type Outcome =
   | { readonly response: ApiResponse }
-  | { readonly error: NeonpanelError; readonly transient: boolean };
+  | {
+      readonly error: NeonpanelError;
+      readonly transient: boolean;
+      /** Nobody answered, and it was not the caller who left. */
+      readonly silence: boolean;
+    };
 
 /**
  * The REST client. A GET is repeated once after a reset, a 5xx or a short 429, because it may be; a POST never is,
@@ -52,11 +59,18 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     bodyTimeout: SILENCE_TIMEOUT_MS,
   });
 
+  const ask = (target: string, request: ApiRequest, budget: Budget): Promise<Outcome> =>
+    options.breaker.run(
+      () => attempt(pool, target, request, budget, now),
+      (settled) =>
+        settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
+    );
+
   async function call(request: ApiRequest): Promise<ApiResponse> {
     const target = requestTarget(basePath, request, options.arrayStyle);
     const budget = startBudget(request.deadline - now(), request.signal);
     try {
-      const first = await attempt(pool, target, request, budget, now);
+      const first = await ask(target, request, budget);
       if ('response' in first) return first.response;
       const delayMs = retryDelayMs(request, first, budget);
       if (delayMs === undefined) throw first.error;
@@ -64,7 +78,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
       await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
         throw first.error;
       });
-      const second = await attempt(pool, target, request, budget, now);
+      const second = await ask(target, request, budget);
       if ('response' in second) return second.response;
       throw second.error;
     } finally {
@@ -100,7 +114,8 @@ async function attempt(
     return { response: readAnswer(answer, now()) };
   } catch (error) {
     if (!(error instanceof NeonpanelError)) throw error;
-    return { error, transient: answer.status === 429 || answer.status >= 500 };
+    const transient = answer.status === 429 || answer.status >= 500;
+    return { error, transient, silence: isNobodyHome(answer.status) };
   }
 }
 
@@ -114,6 +129,10 @@ function networkOutcome(error: unknown, budget: Budget): Outcome {
       cause: error,
     }),
     transient: !gaveUp && !(error instanceof Unreadable) && code !== 'UND_ERR_INVALID_ARG',
+    silence:
+      budget.signal.reason !== 'caller gone' &&
+      !(error instanceof Unreadable) &&
+      code !== 'UND_ERR_INVALID_ARG',
   };
 }
 

@@ -1,3 +1,4 @@
+import { type Breaker, isNobodyHome } from './breaker.ts';
 import { Agent, request, type Dispatcher } from 'undici';
 
 /**
@@ -20,12 +21,28 @@ export interface BoundedInit {
 /**
  * @param options.timeoutMs from the start of the request to the last byte of the answer
  * @param options.maxBytes of the answer's body
+ * @param options.breaker may keep a request from being made
  */
-export function createBoundedFetch(options: { timeoutMs: number; maxBytes: number }): BoundedFetch {
-  const { timeoutMs, maxBytes } = options;
+export function createBoundedFetch(options: {
+  timeoutMs: number;
+  maxBytes: number;
+  breaker?: Breaker;
+}): BoundedFetch {
+  const { timeoutMs, maxBytes, breaker } = options;
   const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout: timeoutMs });
 
-  const fetch = async (url: string | URL, init: BoundedInit = {}): Promise<Response> => {
+  const fetch = (url: string | URL, init: BoundedInit = {}): Promise<Response> =>
+    breaker
+      ? breaker.run(
+          () => ask(url, init),
+          (settled) =>
+            settled.status === 'rejected'
+              ? !init.signal?.aborted && !(settled.reason instanceof TooLarge)
+              : isNobodyHome(settled.value.status),
+        )
+      : ask(url, init);
+
+  const ask = async (url: string | URL, init: BoundedInit): Promise<Response> => {
     const deadline = AbortSignal.timeout(timeoutMs);
     const { statusCode, headers, body } = await request(url, {
       dispatcher,
@@ -39,7 +56,7 @@ export function createBoundedFetch(options: { timeoutMs: number; maxBytes: numbe
     for await (const chunk of body) {
       received += (chunk as Buffer).length;
       // Leaving the loop destroys the stream and its socket.
-      if (received > maxBytes) throw new Error(`answer of more than ${maxBytes} bytes`);
+      if (received > maxBytes) throw new TooLarge(`answer of more than ${maxBytes} bytes`);
       chunks.push(chunk as Buffer);
     }
     const answer = new Headers();
@@ -54,6 +71,8 @@ export function createBoundedFetch(options: { timeoutMs: number; maxBytes: numbe
   };
   return Object.assign(fetch, { close: () => dispatcher.close() });
 }
+
+class TooLarge extends Error {}
 
 const plainHeaders = (headers: unknown): Record<string, string> => ({
   ...Object.fromEntries(new Headers(headers as HeadersInit | undefined)),

@@ -1,22 +1,14 @@
 import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import { NeonpanelError } from './neonpanel.ts';
-import { openIfPossible, type Secrets } from '../secrets.ts';
-import type { Entry, Expectation, Key, Store } from '../store.ts';
+import { createRegistrations, MANAGEMENT_TOKEN_MS, registerAt } from './registration.ts';
+import type { Secrets } from '../secrets.ts';
+import type { Entry, Expectation, Store } from '../store.ts';
 
 /** Our client at NeonPanel. */
 export interface NeonpanelClient {
   readonly clientId: string;
   readonly clientSecret?: string;
-}
-
-interface Registration extends NeonpanelClient {
-  readonly neonpanelUrl: string;
-  readonly redirectUri: string;
-  readonly managementUri?: string;
-  readonly managementToken?: string;
-  /** Epoch milliseconds. */
-  readonly registeredAt?: number;
 }
 
 /**
@@ -34,6 +26,7 @@ export function createNeonpanelClient(options: {
   now?: () => number;
 }) {
   const { configured, neonpanelUrl, redirectUri, fetch, store, secrets, now = Date.now } = options;
+  const registrations = createRegistrations({ store, secrets });
   let known: { client: NeonpanelClient; asOf: number } | undefined;
   let checking: Promise<NeonpanelClient> | undefined;
 
@@ -51,14 +44,13 @@ export function createNeonpanelClient(options: {
   };
 
   async function storedOrNew(): Promise<NeonpanelClient> {
-    const [entry] = await store.read(KEY);
+    const entry = await registrations.read();
     return (entry && (await usable(entry))) ?? register(entry);
   }
 
   /** The one we registered earlier, if it was for the same addresses and NeonPanel still knows it. */
   async function usable(entry: Entry): Promise<NeonpanelClient | undefined> {
-    const registration = (await openIfPossible(secrets, entry.value, CONTEXT)) as
-      Registration | undefined;
+    const registration = await registrations.open(entry);
     if (registration?.neonpanelUrl !== neonpanelUrl || registration.redirectUri !== redirectUri) {
       return undefined;
     }
@@ -76,49 +68,16 @@ export function createNeonpanelClient(options: {
   }
 
   async function register(replaced: Entry | undefined): Promise<NeonpanelClient> {
-    const response = await fetch(await options.registrationEndpoint(), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({
-        client_name: 'NeonPanel MCP server',
-        redirect_uris: [redirectUri],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        token_endpoint_auth_method: 'none',
-      }),
-    }).catch(unavailable);
-    const { status } = response;
-    const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-    if (status !== 201 || typeof body.client_id !== 'string') {
-      throw new NeonpanelError('unavailable', 'NeonPanel refused to register us', { status });
-    }
-    const registration: Registration = {
-      clientId: body.client_id,
-      ...text('clientSecret', body.client_secret),
-      ...text('managementUri', body.registration_client_uri),
-      ...text('managementToken', body.registration_access_token),
-      neonpanelUrl,
-      redirectUri,
-      registeredAt: now(),
-    };
-    const put = await secrets.seal(registration, CONTEXT);
+    const endpoint = await options.registrationEndpoint();
+    const registration = await registerAt(endpoint, { fetch, neonpanelUrl, redirectUri, now });
     const expect: Expectation = replaced ? { version: replaced.version } : 'absent';
     // If another instance was quicker, its client is the one for all.
-    const kept = await store.commit([{ key: KEY, expect, put, lifetime: 'forever' }]);
-    return kept ? registration : storedOrNew();
+    return (await registrations.keep(registration, expect)) ? registration : storedOrNew();
   }
 }
 
 /** A client that NeonPanel forgets meanwhile is replaced after this, without a restart. */
 const BELIEVED_MS = 60_000;
-
-/** How long NeonPanel takes a registration access token. */
-const MANAGEMENT_TOKEN_MS = 30 * 86_400_000;
-
-const KEY: Key = { tag: 'neonpanel', kind: 'client' };
-const CONTEXT = 'client at NeonPanel';
-
-const text = (name: string, value: unknown) => (typeof value === 'string' ? { [name]: value } : {});
 
 const unavailable = (cause: unknown): never => {
   throw new NeonpanelError('unavailable', 'NeonPanel could not be reached', { cause });

@@ -9,6 +9,16 @@ export interface NeonpanelCredential {
   readonly refreshToken: string | undefined;
   /** Epoch milliseconds after which the access token must not be used. */
   readonly expiresAt: number;
+  /** Of a service account: what the next access token is had with, instead of a refresh token. */
+  readonly service?: ServiceLogin | undefined;
+}
+
+/** A NeonPanel client that acts for itself (RFC 6749 §4.4). */
+export interface ServiceLogin {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Whom NeonPanel took it for when it was given to us; a token for anyone else is not taken. */
+  readonly subject: string;
 }
 
 export interface NeonpanelLogin {
@@ -34,6 +44,17 @@ export interface NeonpanelLogin {
    * @throws NeonpanelError kind `refused` when NeonPanel says the credential is dead, `unavailable` otherwise
    */
   refresh(credential: NeonpanelCredential, subject: string): Promise<NeonpanelCredential>;
+  /**
+   * The first credential of a service account, proved like a user's.
+   * @throws NeonpanelError kind `refused` when NeonPanel does not take the client, `unavailable` otherwise
+   */
+  signInService(client: { clientId: string; clientSecret: string }): Promise<NeonpanelCredential>;
+  /**
+   * Ends a credential at NeonPanel, if NeonPanel says how (RFC 7009). Bounded in time.
+   * @returns false if it offers no revocation
+   * @throws NeonpanelError
+   */
+  revoke(credential: NeonpanelCredential): Promise<boolean>;
 }
 
 export type QueryValue = string | number | readonly (string | number)[] | undefined;
@@ -87,6 +108,8 @@ export class NeonpanelError extends Error {
   readonly status: number | undefined;
   readonly detail: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** False if it is certain that NeonPanel never got the request. */
+  readonly wasSent: boolean;
   /** Laravel's 422 `errors`: field name to messages; values are NeonPanel's words, cut to a safe length. */
   readonly fields: Readonly<Record<string, readonly string[]>> | undefined;
 
@@ -98,6 +121,7 @@ export class NeonpanelError extends Error {
       detail?: string;
       retryAfterSeconds?: number;
       fields?: Record<string, string[]>;
+      wasSent?: boolean;
       cause?: unknown;
     } = {},
   ) {
@@ -108,5 +132,6 @@ export class NeonpanelError extends Error {
     this.detail = more.detail;
     this.retryAfterSeconds = more.retryAfterSeconds;
     this.fields = more.fields;
+    this.wasSent = more.wasSent ?? true;
   }
 }

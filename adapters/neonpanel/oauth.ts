@@ -5,10 +5,11 @@ import {
   type NeonpanelApi,
   type NeonpanelCredential,
   NeonpanelError,
-  type NeonpanelErrorKind,
   type NeonpanelLogin,
 } from './neonpanel.ts';
 import type { NeonpanelClient } from './client.ts';
+import { SERVICE_SUBJECT } from '../grants.ts';
+import { DEAD, settle } from './settle.ts';
 import { createTokenVerifier, KeysUnavailable } from './token-verifier.ts';
 
 export interface NeonpanelOauthOptions {
@@ -80,6 +81,9 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       });
       const claims = await verify(response.access_token, server);
       await proveAccess(response.access_token);
+      if (claims.sub.startsWith(SERVICE_SUBJECT)) {
+        throw new NeonpanelError('refused', 'NeonPanel’s user has the name of a service account');
+      }
       return { subject: claims.sub, credential: credential(response, claims, undefined) };
     },
 
@@ -89,6 +93,7 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     },
 
     async refresh(old, subject) {
+      if (old.service) return serviceToken(old.service, old.service.subject);
       if (!old.refreshToken) throw new NeonpanelError('refused', 'there is no refresh token');
       const server = await metadata();
       const [client, authentication] = await ourClient();
@@ -116,7 +121,60 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       }
       return credential(response, claims, old.refreshToken);
     },
+
+    async signInService(client) {
+      const made = await serviceToken(client);
+      await proveAccess(made.accessToken);
+      return made;
+    },
+
+    async revoke({ accessToken, refreshToken, service }) {
+      const server = await metadata();
+      if (!server.revocation_endpoint) return false;
+      const [client, authentication]: [oauth.Client, oauth.ClientAuth] = service
+        ? [{ client_id: service.clientId }, oauth.ClientSecretPost(service.clientSecret)]
+        : await ourClient();
+      // The refresh token stands for all of it (RFC 7009 §2.1).
+      const token = refreshToken ?? accessToken;
+      await settle(async () =>
+        oauth.processRevocationResponse(
+          await oauth.revocationRequest(server, client, authentication, token, requestOptions()),
+        ),
+      );
+      return true;
+    },
   };
+
+  /** @param subject whom NeonPanel has to take the client for, if that is known */
+  async function serviceToken(
+    { clientId, clientSecret }: { clientId: string; clientSecret: string },
+    subject?: string,
+  ): Promise<NeonpanelCredential> {
+    const server = await metadata();
+    const client = { client_id: clientId };
+    const response = await settle(
+      async () =>
+        oauth.processClientCredentialsResponse(
+          server,
+          client,
+          await oauth.clientCredentialsGrantRequest(
+            server,
+            client,
+            oauth.ClientSecretPost(clientSecret),
+            { scope: options.scope },
+            requestOptions(),
+          ),
+        ),
+      // Here the client is the user.
+      [...DEAD, 'invalid_client', 'unauthorized_client'],
+    );
+    const claims = await verify(response.access_token, server);
+    if (subject !== undefined && claims.sub !== subject) {
+      throw new NeonpanelError('refused', 'NeonPanel takes the service account for another');
+    }
+    const service = { clientId, clientSecret, subject: claims.sub };
+    return { ...credential(response, claims, undefined), refreshToken: undefined, service };
+  }
 
   /** Never HTTP Basic: NeonPanel's token endpoint was seen to read only the form. */
   async function ourClient(): Promise<[oauth.Client, oauth.ClientAuth]> {
@@ -163,37 +221,4 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       expiresAt: ends.length > 0 ? Math.min(...ends) : now() + ASSUMED_LIFETIME_MS,
     };
   }
-}
-
-/** What NeonPanel may send the browser back with and mean "not now" (RFC 6749 §4.1.2.1); all else is a refusal. */
-const NOT_NOW = ['server_error', 'temporarily_unavailable'];
-/** What the token endpoint says of a code or refresh token that is dead; the rest, like `invalid_client`, is our trouble. */
-const DEAD = ['access_denied', 'invalid_grant'];
-
-/** Runs an exchange and tells "refused for good" from "not available now". NeonPanel's own words go to the log only. */
-async function settle<T>(exchange: () => Promise<T>): Promise<T> {
-  try {
-    return await exchange();
-  } catch (error) {
-    if (error instanceof oauth.AuthorizationResponseError) {
-      throw answered(NOT_NOW.includes(error.error) ? 'unavailable' : 'refused', error);
-    }
-    if (error instanceof oauth.ResponseBodyError) {
-      throw answered(DEAD.includes(error.error) ? 'refused' : 'unavailable', error);
-    }
-    throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
-      detail: (error as Error).message.slice(0, 200),
-      cause: error,
-    });
-  }
-}
-
-function answered(
-  kind: NeonpanelErrorKind,
-  cause: oauth.AuthorizationResponseError | oauth.ResponseBodyError,
-): NeonpanelError {
-  return new NeonpanelError(kind, `NeonPanel answered ${cause.error.slice(0, 60)}`, {
-    cause,
-    ...(cause instanceof oauth.ResponseBodyError && { status: cause.status }),
-  });
 }

@@ -71,6 +71,8 @@ export function watchConnection(
     log?.warn({ event: 'store', problem }, 'store: Redis cannot be reached');
   };
   client.on('close', () => {
+    // By ourselves.
+    if (closed) return;
     if (lostAt !== undefined) {
       if (problem === undefined) failed(new Error(NEVER_ANSWERED));
       return;

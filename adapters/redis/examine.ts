@@ -13,18 +13,23 @@ export const SCHEMA_KEY = 'neonpanel-mcp:{store}:schema';
 
 /** @returns what an operator should know, a sentence each */
 export async function findWeaknesses(node: Redis): Promise<string[]> {
-  let text: string;
+  let info: Info;
   try {
-    text = await node.info();
+    info = await infoOf(node);
   } catch (error) {
     // Gone again; others may still say something.
     if ((error as Error).name !== 'ReplyError') return [];
     return [`Redis does not say how it is configured (${wordsOf(error as Error)})`];
   }
-  const info = Object.fromEntries(
+  return WEAKNESSES.filter(({ when }) => when(info)).map(({ say }) => say(info));
+}
+
+/** What INFO says, by name. */
+export async function infoOf(node: Redis): Promise<Info> {
+  const text = await node.info();
+  return Object.fromEntries(
     text.split(/\r?\n/).map((line) => line.split(/:(.*)/s).slice(0, 2) as [string, string]),
   );
-  return WEAKNESSES.filter(({ when }) => when(info)).map(({ say }) => say(info));
 }
 
 type Info = Readonly<Record<string, string | undefined>>;

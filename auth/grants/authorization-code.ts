@@ -18,7 +18,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * and the store does not cost the client its code, and a crash before the commit leaves the code as it was.
  */
 export function authorizationCode(options: GrantHandlerOptions) {
-  const { store, grants, clients, secrets, config, now } = options;
+  const { store, grants, ending, clients, secrets, config, now } = options;
 
   return async function redeemCode(ctx: KoaContextWithOIDC): Promise<void> {
     const code = requiredParameter(ctx, 'code');
@@ -51,6 +51,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
       rotatedAt: now(),
       createdAt: now(),
       codeHash: hash,
+      masterKey: refreshable ? secrets.masterKeyIds[0] : undefined,
       nonce: payload.nonce,
       authTime: payload.authTime,
     };
@@ -83,7 +84,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     const { clientId: client_id, accountId: subject } = grant;
     note(ctx, { grant: grantId, subject });
     if (now() - grant.createdAt < RACE_MS) throw refuse('code was redeemed a moment ago');
-    await grants.revoke(grantId);
+    await ending.end(grantId);
     auditRequest(ctx, 'grant.ended', {
       outcome: 'code_replayed',
       client_id,

@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
+import type { GrantEnding } from '../../adapters/grant-ending.ts';
 import type { Grants } from '../../adapters/grants.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
 import type { Store } from '../../adapters/store.ts';
@@ -10,6 +11,7 @@ export interface GrantHandlerOptions {
   readonly config: Config;
   readonly store: Store;
   readonly grants: Grants;
+  readonly ending: GrantEnding;
   readonly clients: Clients;
   readonly secrets: Secrets;
   /** Epoch milliseconds. */

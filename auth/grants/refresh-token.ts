@@ -13,7 +13,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * means is decided in ../refresh-token.ts.
  */
 export function refreshToken(options: GrantHandlerOptions) {
-  const { grants, clients, secrets, config, now } = options;
+  const { grants, ending, clients, secrets, config, now } = options;
 
   return async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
     const presented = readRefreshToken(secrets, requiredParameter(ctx, 'refresh_token'));
@@ -33,7 +33,7 @@ export function refreshToken(options: GrantHandlerOptions) {
 
       const verdict = judge(grant, generation, now(), config.refreshGraceSeconds);
       if (verdict === 'replayed') {
-        await grants.revoke(grantId);
+        await ending.end(grantId);
         auditRequest(ctx, 'grant.ended', {
           outcome: 'refresh_token_replayed',
           client_id: client.clientId,
@@ -44,14 +44,18 @@ export function refreshToken(options: GrantHandlerOptions) {
       }
       const { accessTokenTtlSeconds, refreshTokenTtlSeconds } = config;
       const tokens = await issueTokens(ctx, { grantId, grant, scope, accessTokenTtlSeconds });
+      // Instances that were given the master keys in different orders answer a repeat with the same token, too.
+      const masterKey = verdict === 'rotate' ? secrets.masterKeyIds[0] : grant.masterKey;
       if (verdict === 'rotate') {
-        const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt: now() };
+        const rotatedAt = now();
+        const rotated: Grant = { ...grant, generation: generation + 1, rotatedAt, masterKey };
         const endsAt = now() + refreshTokenTtlSeconds * 1000;
         if (!(await clients.keepFor(client.clientId, endsAt))) throw clientIsGone();
         // Lost to a parallel request with the same token: look again, it is a repeat now.
         if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
       }
-      const successor = mintRefreshToken(secrets, { grantId, generation: generation + 1 });
+      const newest = { grantId, generation: generation + 1 };
+      const successor = mintRefreshToken(secrets, newest, masterKey);
       ctx.body = { ...tokens, refresh_token: successor };
       return;
     }

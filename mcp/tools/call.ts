@@ -9,6 +9,7 @@ import { type Account, auditCall, exchangeIn } from './account.ts';
 import { companyMiss } from './company.ts';
 import { scopesOf } from './definitions.ts';
 import { withoutEchoes } from './echoes.ts';
+import { reportProgress } from './progress.ts';
 import { failure, refused, success, unexpected } from './result.ts';
 import type { Structured, Tool, ToolContext } from './tool.ts';
 
@@ -34,9 +35,11 @@ export async function callTool(
   const account: Account = { outcome: 'success' };
   const call = { tool, args, authInfo, requestId: requestIdOf(authInfo), account, options };
   const started = performance.now();
+  const stopProgress = reportProgress(ctx);
   try {
     return await perform(call, ctx.mcpReq.signal);
   } finally {
+    stopProgress();
     auditCall(authInfo, options.log, tool.name, account, performance.now() - started);
   }
 }

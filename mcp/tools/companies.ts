@@ -10,6 +10,7 @@ import { defineTool, READS } from './tool.ts';
 export const listCompanies = defineTool({
   name: 'listCompanies',
   title: 'List companies',
+  status: { invoking: 'Looking up your companies…', invoked: 'Companies listed' },
   description: [
     'Lists the companies the signed-in NeonPanel user may see: name, short name, uuid, numeric id,',
     'currency and time zone.',
@@ -33,6 +34,7 @@ export const listCompanies = defineTool({
 export const listCompaniesWithPermission = defineTool({
   name: 'listCompaniesWithPermission',
   title: 'List companies with a permission',
+  status: { invoking: 'Checking permissions in your companies…', invoked: 'Permissions checked' },
   description: [
     'Lists the companies in which the signed-in user holds one NeonPanel permission, for questions such',
     'as "in which companies may I see finance reports?".',

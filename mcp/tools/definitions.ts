@@ -10,9 +10,11 @@ export interface ToolDefinition {
   readonly inputSchema: JsonSchema & { type: 'object' };
   readonly outputSchema: JsonSchema & { type: 'object' };
   readonly annotations: Hints;
-  /** `securitySchemes` is what ChatGPT reads to know that a tool needs a sign-in, and for which scopes. */
+  /** What ChatGPT reads: that a tool needs a sign-in and for which scopes, and what to show while it works. */
   readonly _meta: {
     readonly securitySchemes: readonly [{ readonly type: 'oauth2'; readonly scopes: string[] }];
+    readonly 'openai/toolInvocation/invoking': string;
+    readonly 'openai/toolInvocation/invoked': string;
   };
 }
 
@@ -27,7 +29,11 @@ function definitionOf(tool: Tool): ToolDefinition {
     inputSchema: { type: 'object', ...jsonSchemaOf(tool.input, 'input') },
     outputSchema: { type: 'object', ...jsonSchemaOf(tool.output, 'output') },
     annotations: tool.annotations,
-    _meta: { securitySchemes: [{ type: 'oauth2', scopes: scopesOf(tool) }] },
+    _meta: {
+      securitySchemes: [{ type: 'oauth2', scopes: scopesOf(tool) }],
+      'openai/toolInvocation/invoking': tool.status.invoking,
+      'openai/toolInvocation/invoked': tool.status.invoked,
+    },
   };
 }
 

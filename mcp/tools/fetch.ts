@@ -25,6 +25,7 @@ interface Found {
 export const fetch = defineTool({
   name: 'fetch',
   title: 'Fetch a record found by search',
+  status: { invoking: 'Reading the record…', invoked: 'Record read' },
   description: [
     'Returns what NeonPanel knows about one result of search, as text with a title and a link: of a company',
     'its currency and time zone, of an item its stock in every warehouse and its restock data, of a',

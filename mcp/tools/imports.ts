@@ -28,6 +28,7 @@ const importState = {
 export const getImportInstructions = defineTool({
   name: 'getImportInstructions',
   title: 'Get instructions for entering documents',
+  status: { invoking: 'Reading how documents are entered…', invoked: 'Import instructions read' },
   description: [
     'Explains which fields NeonPanel expects for a document type (only "bill" exists): general notes and',
     'one description per attribute.',
@@ -51,6 +52,7 @@ export const getImportInstructions = defineTool({
 export const createDocuments = defineTool({
   name: 'createDocuments',
   title: 'Create documents',
+  status: { invoking: 'Entering documents in NeonPanel…', invoked: 'NeonPanel answered the entry' },
   description: [
     'Creates documents (type "bill") in a company from structured data.',
     'This writes to the books: confirm company, amounts and dates with the user first.',
@@ -89,6 +91,7 @@ export const createDocuments = defineTool({
 export const createDocumentsByPdf = defineTool({
   name: 'createDocumentsByPdf',
   title: 'Create documents from a PDF',
+  status: { invoking: 'Handing a PDF to NeonPanel…', invoked: 'NeonPanel answered the PDF' },
   description: [
     'Lets NeonPanel read a PDF (a supplier invoice, type "bill") and enter it as a document.',
     'This writes to the books: confirm company and file with the user first. file.link must be a public',
@@ -138,6 +141,7 @@ export const createDocumentsByPdf = defineTool({
 export const checkImportStatus = defineTool({
   name: 'checkImportStatus',
   title: 'Check the status of an import',
+  status: { invoking: 'Checking the import…', invoked: 'Import checked' },
   description: [
     'Shows how far an import is: queued or processing (wait retry_after_seconds, then ask again), done',
     '(documents lists what was created, with links) or error.',

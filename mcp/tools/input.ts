@@ -1,12 +1,12 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import type * as z from 'zod';
+import { parseInner } from '../json-text.ts';
 import { isObject } from './answer.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { plain } from './plain.ts';
 
 /** Names under which clients have been seen to wrap the arguments. */
 const WRAPPERS = ['params', 'arguments', 'input'];
-const MAX_WRAPPED_CHARACTERS = 256_000;
 const MAX_PROBLEMS = 10;
 
 /**
@@ -18,13 +18,14 @@ const MAX_PROBLEMS = 10;
 export function argumentsOf(input: z.ZodObject, json: JsonSchema): StandardSchemaWithJSON {
   const names = Object.keys(input.shape);
   const optional = names.filter((name) => input.shape[name]!.safeParse(undefined).success);
+  const types = typesIn(json);
   return {
     '~standard': {
       version: 1,
       vendor: 'neonpanel',
       jsonSchema: { input: () => json, output: () => json },
       validate(value) {
-        const given = withoutBlanks(unwrapped(value, names), optional);
+        const given = typed(withoutBlanks(unwrapped(value, names), optional), types);
         if (hidesPrototype(given)) return { issues: [{ message: 'must not contain "__proto__"' }] };
         const result = input.safeParse(given, {
           error: (issue) => explain(issue, names),
@@ -47,17 +48,8 @@ function unwrapped(value: unknown, names: readonly string[]): unknown {
   if (wrapper === undefined || others.length > 0) return value;
   if (!WRAPPERS.includes(wrapper) || names.includes(wrapper)) return value;
   const inner = value[wrapper];
-  const parsed = typeof inner === 'string' ? parseJson(inner) : inner;
+  const parsed = typeof inner === 'string' ? parseInner(inner) : inner;
   return isObject(parsed) ? parsed : value;
-}
-
-function parseJson(text: string): unknown {
-  if (text.length > MAX_WRAPPED_CHARACTERS) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Models that have to name every argument give null or an empty text for those they leave out. */
@@ -68,6 +60,37 @@ function withoutBlanks(value: unknown, optional: readonly string[]): unknown {
   if (blanks.length === 0) return value;
   return Object.fromEntries(Object.entries(value).filter(([name]) => !blanks.includes(name)));
 }
+
+/** The type of each argument that has one only. Where text is taken too, it is text that was meant. */
+function typesIn({ properties = {} }: JsonSchema): ReadonlyMap<string, string> {
+  const types = Object.entries(properties as Record<string, JsonSchema>).map(
+    ([name, { type }]) => [name, type] as const,
+  );
+  return new Map(types.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
+/** Models that write every argument as text: `"2"` where a number is wanted, `"[\"HPH\"]"` where a list is. */
+function typed(value: unknown, types: ReadonlyMap<string, string>): unknown {
+  if (!isObject(value)) return value;
+  const texts = Object.entries(value).filter(([, each]) => typeof each === 'string');
+  const read = texts.map(([name, text]) => [name, readAs(types.get(name), text as string)]);
+  return read.length === 0 ? value : { ...value, ...Object.fromEntries(read) };
+}
+
+/** @returns the text itself if it does not say exactly what is wanted */
+function readAs(type: string | undefined, text: string): unknown {
+  const wanted = TEXTS[type ?? ''];
+  if (!wanted?.test(text)) return text;
+  return parseInner(text) ?? text;
+}
+
+const TEXTS: Readonly<Record<string, RegExp>> = {
+  integer: /^(0|-?[1-9]\d{0,14})$/,
+  number: /^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$/,
+  boolean: /^(true|false)$/,
+  array: /^\s*\[/,
+  object: /^\s*\{/,
+};
 
 /** zod leaves this key out of an open object without a word, before any check of ours sees it. */
 const hidesPrototype = (value: unknown): boolean =>

@@ -11,6 +11,7 @@ import { defineTool, READS, type Query, type Upstream } from './tool.ts';
 export const listInventoryItems = defineTool({
   name: 'listInventoryItems',
   title: 'List inventory items',
+  status: { invoking: 'Looking up inventory items…', invoked: 'Inventory items listed' },
   description: [
     'Finds the inventory items (products) of a company: id, name, SKU, ASIN, FNSKU, country, size and',
     'weight.',
@@ -47,6 +48,7 @@ export const listInventoryItems = defineTool({
 export const getInventoryDetails = defineTool({
   name: 'getInventoryDetails',
   title: 'Get stock and restock data of an item',
+  status: { invoking: 'Reading stock in every warehouse…', invoked: 'Stock read' },
   description: [
     'Shows one inventory item: its balance in every warehouse (today or at the end of balancesDate) and',
     'its restock data (daily sales, lead times, safety stock, landed cost, target price).',
@@ -109,6 +111,7 @@ export async function balancesOf(neonpanel: Upstream, item: string, query: Query
 export const getInventoryLandedCost = defineTool({
   name: 'getInventoryLandedCost',
   title: 'Get landed cost of an item by batch',
+  status: { invoking: 'Reading landed cost, batch by batch…', invoked: 'Landed cost read' },
   description: [
     'Shows what an item really cost in one warehouse and period: per batch the amount and quantity, and',
     'which costs made it up (purchase price, freight, customs duty, inspection …) with their documents.',
@@ -175,6 +178,7 @@ export const getInventoryLandedCost = defineTool({
 export const getInventoryCogs = defineTool({
   name: 'getInventoryCogs',
   title: 'Get cost of goods sold of an item',
+  status: { invoking: 'Reading the cost of goods sold…', invoked: 'Cost of goods sold read' },
   description: [
     'Shows the cost of goods sold of one item in a period, sale by sale, with the batches each sale was',
     'written off from (FIFO landed cost). amount is the cost of what was sold, lost_amount the cost of',

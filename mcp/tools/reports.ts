@@ -8,6 +8,7 @@ import { defineTool, READS } from './tool.ts';
 export const listReports = defineTool({
   name: 'listReports',
   title: 'List reports',
+  status: { invoking: 'Looking up reports…', invoked: 'Reports listed' },
   description: [
     'Lists the NeonPanel reports the user may open (profit and loss, general ledger, inventory planning,',
     'forecasting …) with title, group, description and link.',

@@ -10,6 +10,10 @@ import { defineTool, READS } from './tool.ts';
 export const getRevenueAndCogs = defineTool({
   name: 'getRevenueAndCogs',
   title: 'Get revenue and cost of goods sold',
+  status: {
+    invoking: 'Totalling revenue and cost of goods sold…',
+    invoked: 'Revenue and cost totalled',
+  },
   description: [
     'Totals revenue and cost of goods sold (FIFO landed cost) over a period, for some or all companies.',
     'Gross profit = revenue_amount - cogs_amount.',

@@ -29,6 +29,7 @@ interface Result {
 export const search = defineTool({
   name: 'search',
   title: 'Search NeonPanel',
+  status: { invoking: 'Searching NeonPanel…', invoked: 'Search finished' },
   description: [
     'Finds companies, inventory items, warehouses and reports by part of their name or code (SKU, ASIN,',
     'FNSKU) over all companies of the user. Each result has a title, a link and the id that fetch takes.',

@@ -52,6 +52,8 @@ export interface Hints {
 export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly title: string;
+  /** What ChatGPT shows while the tool works and when it has answered, well or badly; at most 64 characters each. */
+  readonly status: { readonly invoking: string; readonly invoked: string };
   /** At most 700 characters: when to use it, which tool comes before, what the numbers mean. */
   readonly description: string;
   readonly scope: typeof READ | typeof WRITE;

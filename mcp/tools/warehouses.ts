@@ -10,6 +10,7 @@ import { defineTool, READS } from './tool.ts';
 export const listWarehouses = defineTool({
   name: 'listWarehouses',
   title: 'List warehouses',
+  status: { invoking: 'Looking up warehouses…', invoked: 'Warehouses listed' },
   description: [
     'Lists the warehouses of a company: uuid, name, type (FBA, AWD, 3PL, own … or null) and country.',
     'Use it before getWarehouseBalances and getInventoryLandedCost, which need a warehouse uuid.',
@@ -41,6 +42,7 @@ export const listWarehouses = defineTool({
 export const getWarehouseBalances = defineTool({
   name: 'getWarehouseBalances',
   title: 'Get stock of a warehouse',
+  status: { invoking: 'Reading warehouse balances…', invoked: 'Warehouse balances read' },
   description: [
     'Lists what one warehouse holds: each inventory item with its balance in units, today or at the end',
     'of balancesDate.',

@@ -7,6 +7,7 @@ const oauthOperations: [method: string, path: string, id: string][] = [
   ['POST', '/oauth2/authorize', 'authorize'],
   ['POST', '/oauth2/token', 'token'],
   ['POST', '/oauth2/register', 'register'],
+  ['POST', '/oauth2/revoke', 'revoke'],
 ];
 
 /** Says which operation a request is, so that a fault can be limited to it. */

@@ -6,7 +6,7 @@
 export type RequestFacts = {
   method: string;
   path: string;
-  /** An operation id of the API (listCompanies …) or metadata, jwks, authorize, token, register. */
+  /** An operation id of the API (listCompanies …) or metadata, jwks, authorize, token, register, revoke. */
   operation: string | undefined;
 };
 
@@ -34,6 +34,8 @@ export type FaultSwitchboard = {
   /** Switches off one fault, or all. */
   clear(name?: FaultName): void;
   list(): ActiveFault[];
+  /** For what is not done to requests: whether it is on. */
+  isOn(name: FaultName): boolean;
   /** If the fault applies to this request: counts it and returns its options. */
   take(name: FaultName, request: RequestFacts): FaultOptions | undefined;
 };
@@ -63,6 +65,10 @@ export const catalogue = {
   'no-rotation': { path: token, does: 'refresh tokens stay as they are' },
   'token-lifetime': { path: token, does: 'access tokens live for `seconds` (3600)' },
   'registration-500': { path: '/oauth2/register', does: '500, an HTML page' },
+  'offer-revocation': {
+    path: '/',
+    does: 'is on, and not limited: metadata names a revocation endpoint (RFC 7009), and it works',
+  },
   'rotate-jwks': { path: '/', does: 'at once and once: a new signing key replaces the old one' },
 } as const;
 
@@ -85,6 +91,7 @@ export function createSwitchboard(rotateKeys: () => void): FaultSwitchboard {
       active = name ? active.filter((fault) => fault.name !== name) : [];
     },
     list: () => active.map((fault) => ({ ...fault })),
+    isOn: (name) => active.some((fault) => fault.name === name),
     take(name, request) {
       const fault = active.find((candidate) => candidate.name === name && fits(candidate, request));
       if (!fault) return undefined;

@@ -24,7 +24,9 @@ export type Grants = {
   rotateRefreshToken(token: string, grantId: string): string;
   issueAccessToken(grantId: string, grant: Grant, lifetimeSeconds: number): Promise<string>;
   /** The grant behind an access token that is still good. */
-  verifyAccessToken(token: string): Promise<(Grant & { tokenScope: string }) | undefined>;
+  verifyAccessToken(
+    token: string,
+  ): Promise<(Grant & { grantId: string; tokenScope: string }) | undefined>;
 };
 
 const refreshTokenMs = 180 * 86_400_000;
@@ -89,8 +91,9 @@ export function createGrants(state: State, keys: SigningKeys, issuer: string, no
           algorithms: ['RS256'],
           currentDate: new Date(now()),
         });
-        const grant = grants.get(String(payload.jti).split('.')[0]!);
-        return grant && { ...grant, tokenScope: String(payload.scope) };
+        const grantId = String(payload.jti).split('.')[0]!;
+        const grant = grants.get(grantId);
+        return grant && { ...grant, grantId, tokenScope: String(payload.scope) };
       } catch {
         return undefined; // malformed, expired or signed by somebody else: all the same to the API
       }

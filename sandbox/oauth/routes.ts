@@ -5,19 +5,19 @@ import { createAuthorize } from './authorize.ts';
 import { createMetadata } from './metadata.ts';
 import { homePage, loggedOutPage } from './pages.ts';
 import { createRegistration } from './register.ts';
+import { createRevocationEndpoint } from './revoke.ts';
 import type { Sessions } from './sessions.ts';
 import { createTokenEndpoint } from './token.ts';
 
 /** Every route of the login side. */
 export function oauthRoutes(context: SandboxContext, sessions: Sessions) {
-  const { issuer, keys } = context;
+  const { issuer, keys, faults } = context;
   const authorize = createAuthorize(context, sessions);
   const registration = createRegistration(context);
-  const metadata = createMetadata(issuer);
   const router = new Router<SandboxState>();
 
   router.get('/.well-known/oauth-authorization-server', (ctx) => {
-    ctx.body = metadata;
+    ctx.body = createMetadata(issuer, faults.isOn('offer-revocation'));
   });
   router.get('/.well-known/jwks.json', (ctx) => {
     ctx.set('Cache-Control', 'public, max-age=300');
@@ -27,6 +27,7 @@ export function oauthRoutes(context: SandboxContext, sessions: Sessions) {
   router.get('/oauth2/authorize', authorize.start);
   router.post('/oauth2/authorize', authorize.login);
   router.post('/oauth2/token', createTokenEndpoint(context));
+  router.post('/oauth2/revoke', createRevocationEndpoint(context));
 
   router.post('/oauth2/register', registration.register);
   router.get('/oauth2/register/:id', registration.read);

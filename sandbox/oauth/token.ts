@@ -123,7 +123,8 @@ export function createTokenEndpoint(context: SandboxContext) {
   }
 }
 
-function readTokenRequest(ctx: Ctx): Form {
+/** The form of a request to the token or revocation endpoint. */
+export function readTokenRequest(ctx: Ctx): Form {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw oauthRefusal('invalid_request', 'Send application/x-www-form-urlencoded.');
   }

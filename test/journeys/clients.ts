@@ -1,6 +1,7 @@
 import * as v2 from '@modelcontextprotocol/client';
 import { UnauthorizedError as UnauthorizedV1 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport as SseTransportV1 } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Harness } from '../support/harness.ts';
 import { type Answers, type Attempt, signIn } from '../support/oauth.ts';
@@ -8,9 +9,14 @@ import { CALLBACK, MemoryProvider } from './provider.ts';
 
 /** The real clients, each as an application would use it. */
 export const KINDS = ['v2 client, 2026-07-28', 'v2 client, 2025-11-25', 'v1 client'] as const;
-export type Kind = (typeof KINDS)[number];
+/** The same over the transport of 2024-11-05. */
+export const SSE_KINDS = ['v2 client, SSE', 'v2 client, SSE, auto', 'v1 client, SSE'] as const;
+export type Kind = (typeof KINDS)[number] | (typeof SSE_KINDS)[number];
 
 export const VERSIONS: Readonly<Record<Kind, string>> = {
+  'v2 client, SSE': '2025-11-25',
+  'v2 client, SSE, auto': '2025-11-25',
+  'v1 client, SSE': '2025-11-25',
   'v2 client, 2026-07-28': '2026-07-28',
   'v2 client, 2025-11-25': '2025-11-25',
   'v1 client': '2025-11-25',
@@ -42,7 +48,8 @@ export interface App {
   /** The protocol version both sides agreed on. */
   version(): string | undefined;
   tools(): Promise<ListedTool[]>;
-  call(name: string, args?: Record<string, unknown>): Promise<ToolResult>;
+  /** @param signal gives the call up */
+  call(name: string, args?: Record<string, unknown>, signal?: AbortSignal): Promise<ToolResult>;
   close(): Promise<void>;
 }
 
@@ -65,19 +72,21 @@ export function createApp(mcpUrl: string, options: AppOptions = {}): App {
     authProvider: provider,
     ...(options.fetch && { fetch: options.fetch as never }),
   };
-  return kind === 'v1 client'
-    ? appV1(new URL(mcpUrl), provider, transportOptions)
+  return kind.startsWith('v1')
+    ? appV1(new URL(mcpUrl), provider, transportOptions, kind)
     : appV2(new URL(mcpUrl), provider, transportOptions, kind);
 }
 
-function appV1(url: URL, provider: MemoryProvider, options: object): App {
+function appV1(url: URL, provider: MemoryProvider, options: object, kind: Kind): App {
+  const newTransport = () =>
+    kind === 'v1 client, SSE' ? new SseTransportV1(url, options) : new TransportV1(url, options);
   let client = new ClientV1(NAME);
-  let transport = new TransportV1(url, options);
+  let transport = newTransport();
   return {
     provider,
     async open() {
       client = new ClientV1(NAME);
-      transport = new TransportV1(url, options);
+      transport = newTransport();
       // The SDK's own types disagree under exactOptionalPropertyTypes; at run time it is its transport.
       await client.connect(transport as never);
     },
@@ -85,24 +94,33 @@ function appV1(url: URL, provider: MemoryProvider, options: object): App {
       checkCallback(callback, provider);
       await transport.finishAuth(callback.searchParams.get('code')!);
     },
-    version: () => transport.protocolVersion,
+    version: () => (transport as { protocolVersion?: string }).protocolVersion,
     tools: async () => (await client.listTools()).tools as ListedTool[],
-    call: async (name, args = {}) =>
-      (await client.callTool({ name, arguments: args })) as unknown as ToolResult,
+    call: async (name, args = {}, signal) =>
+      (await client.callTool(
+        { name, arguments: args },
+        undefined,
+        signal && { signal },
+      )) as unknown as ToolResult,
     close: () => client.close(),
   };
 }
 
 function appV2(url: URL, provider: MemoryProvider, options: object, kind: Kind): App {
-  const mode = VERSIONS[kind] === '2026-07-28' ? 'auto' : 'legacy';
+  const isModern = VERSIONS[kind] === '2026-07-28' || kind === 'v2 client, SSE, auto';
+  const mode = isModern ? 'auto' : 'legacy';
+  const newTransport = () =>
+    kind.includes('SSE')
+      ? new v2.SSEClientTransport(url, options)
+      : new v2.StreamableHTTPClientTransport(url, options);
   const newClient = () => new v2.Client(NAME, { versionNegotiation: { mode } });
   let client = newClient();
-  let transport = new v2.StreamableHTTPClientTransport(url, options);
+  let transport = newTransport();
   return {
     provider,
     async open() {
       client = newClient();
-      transport = new v2.StreamableHTTPClientTransport(url, options);
+      transport = newTransport();
       await client.connect(transport);
     },
     async finish(callback) {
@@ -112,8 +130,11 @@ function appV2(url: URL, provider: MemoryProvider, options: object, kind: Kind):
     },
     version: () => client.getNegotiatedProtocolVersion(),
     tools: async () => (await client.listTools()).tools as unknown as ListedTool[],
-    call: async (name, args = {}) =>
-      (await client.callTool({ name, arguments: args })) as unknown as ToolResult,
+    call: async (name, args = {}, signal) =>
+      (await client.callTool(
+        { name, arguments: args },
+        signal && { signal },
+      )) as unknown as ToolResult,
     close: () => client.close(),
   };
 }

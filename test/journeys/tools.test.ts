@@ -134,7 +134,28 @@ for (const kind of KINDS) {
         t.deepEqual(JSON.parse(textOf(result)), expected, tool);
         listed.delete(tool);
       }
-      t.deepEqual([...listed], ['createDocuments', 'createDocumentsByPdf', 'checkImportStatus']);
+      const others = ['createDocuments', 'createDocumentsByPdf', 'checkImportStatus'];
+      t.deepEqual([...listed], [...others, 'search', 'fetch']);
+    },
+  );
+
+  storeTest(
+    `[F25] ${kind}: what search finds can be fetched, in the form that deep research asks for`,
+    async (t, { harness, url }) => {
+      const client = await connectApp(harness, `${url}/mcp`, { kind });
+      t.teardown(() => client.close());
+      const { results } = (await client.call('search', { query: 'HPH depot' })).structuredContent;
+      t.true(results.length > 0);
+      for (const { id, title, url: link } of results) {
+        const fetched = await client.call('fetch', { id });
+        t.falsy(fetched.isError, textOf(fetched));
+        const record = fetched.structuredContent;
+        t.is(record.id, id);
+        t.is(record.url, link);
+        t.is(typeof record.text, 'string');
+        t.true(title.length > 0 && record.title.length > 0);
+        t.deepEqual(JSON.parse(textOf(fetched)), record);
+      }
     },
   );
 

@@ -3,7 +3,9 @@ import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { createClients } from '../../adapters/clients.ts';
+import { createGrantEnding } from '../../adapters/grant-ending.ts';
 import { createGrants } from '../../adapters/grants.ts';
+import { createVault } from '../../adapters/vault.ts';
 import { createOidcModels } from '../../adapters/oidc-models.ts';
 import { createSecrets, type Secrets } from '../../adapters/secrets.ts';
 import type { Store } from '../../adapters/store.ts';
@@ -62,7 +64,13 @@ export function handlersDriver(
     refreshTokenTtlSeconds: lifetimes.familyMs / 1000,
     refreshGraceSeconds: lifetimes.graceMs / 1000,
   } as Config;
-  const options = { config, store, grants, clients, secrets, now };
+  const ending = createGrantEnding({
+    grants,
+    vault: createVault({ store, secrets }),
+    login: { revoke: async () => false },
+    log,
+  });
+  const options = { config, store, grants, ending, clients, secrets, now };
   const codes = createOidcModels(store, clients)('AuthorizationCode');
   const handlers = { code: authorizationCode(options), refresh: refreshToken(options) };
   const verifier = 'v'.repeat(43);
@@ -135,9 +143,9 @@ export function handlersDriver(
         state: { log },
         oidc: { client: clientOf(client) },
       };
-      const lookup = { grants, secrets, publicUrl: ISSUER, refreshTokenTtlSeconds: 1 };
-      const accessTokens = { verify: () => undefined };
-      await revoke(ctx as unknown as Context, async () => {}, { ...lookup, accessTokens });
+      const lookup = { grants, ending, secrets, publicUrl: ISSUER, refreshTokenTtlSeconds: 1, now };
+      const keys = { accessTokens: { verify: () => undefined }, freshenKeys: async () => false };
+      await revoke(ctx as unknown as Context, async () => {}, { ...lookup, ...keys });
     },
   };
 }

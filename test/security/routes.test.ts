@@ -6,14 +6,14 @@ import { type Received, send } from '../raw-http.ts';
 import { startHarness } from '../support/harness.ts';
 import { authorizationRequest, connect } from '../support/oauth.ts';
 import { PUBLIC, startProduction } from './production.ts';
-import { type Kind, openQuestion, type Route, ROUTES, UID } from './routes.ts';
+import { type Kind, openQuestion, PROOF, type Route, ROUTES, UID } from './routes.ts';
 
 /** Every address × what it must say to whom: security headers, CORS, methods, cookies. */
 
-const harness = await startHarness({ env: { RATE_LIMIT_FACTOR: '0' } });
+const harness = await startHarness({ env: { RATE_LIMIT_FACTOR: '0', ...PROOF } });
 const { url } = harness;
 const { tokens } = await connect(harness);
-const production = await startProduction();
+const production = await startProduction({ env: PROOF });
 test.after.always(() => Promise.all([harness.close(), production.close()]));
 
 const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
@@ -38,8 +38,8 @@ function policyOf(path: string, { ok, isPage }: { ok: boolean; isPage: boolean }
 
 /** What every answer of an address says, and what it never does. */
 function headersOf(path: string, kind: Kind, { ok, isPage }: { ok: boolean; isPage: boolean }) {
-  const kept =
-    ok && { document: 'public, max-age=300', asset: 'public, max-age=3600' }[kind as 'asset'];
+  const document = 'public, max-age=300';
+  const kept = ok && { document, proof: document, asset: 'public, max-age=3600' }[kind as 'asset'];
   return {
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
@@ -89,7 +89,8 @@ for (const { path, kind, methods } of ROUTES) {
           t.truthy(answer.headers['x-request-id'], about);
           if (['page', 'front door'].includes(kind) && accept === HTML && method === 'GET')
             t.true(isPage, about);
-          if (['document', 'endpoint', 'mcp'].includes(kind)) t.false(isPage, about);
+          if (['document', 'proof', 'endpoint', 'mcp', 'messages'].includes(kind))
+            t.false(isPage, about);
         }
       }
     }
@@ -149,9 +150,11 @@ const ORIGINS = {
 
 /** @returns what Access-Control-Allow-Origin must be */
 function allowed(kind: Kind, who: keyof typeof ORIGINS, method: string): string | undefined {
-  if (kind === 'document' || kind === 'endpoint') return '*';
+  if (['document', 'proof', 'endpoint'].includes(kind)) return '*';
   const isMcp =
-    kind === 'mcp' || (kind === 'front door' && ['POST', 'OPTIONS', 'DELETE'].includes(method));
+    kind === 'mcp' ||
+    kind === 'messages' ||
+    (kind === 'front door' && ['POST', 'OPTIONS', 'DELETE'].includes(method));
   return isMcp && (who === 'ours' || who === 'loopback') ? ORIGINS[who] : undefined;
 }
 
@@ -159,7 +162,10 @@ for (const { path, kind } of ROUTES) {
   test(`[T30] [T31] [D21] ${path.replace(UID, ':uid')} is open to exactly the origins it should be, and never with credentials`, async (t) => {
     for (const [who, origin] of Object.entries(ORIGINS) as [keyof typeof ORIGINS, string][]) {
       for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']) {
-        for (const bearer of kind === 'mcp' || kind === 'front door' ? [{}, BEARER] : [{}]) {
+        // A stream that is opened has no end; test/sse/ looks at those.
+        const isStream = path.startsWith('/sse') && method === 'GET';
+        const mayAct = ['mcp', 'messages', 'front door'].includes(kind) && !isStream;
+        for (const bearer of mayAct ? [{}, BEARER] : [{}]) {
           const preflight = method === 'OPTIONS' && {
             'access-control-request-method': 'POST',
             'access-control-request-headers': 'authorization, content-type',
@@ -171,7 +177,7 @@ for (const { path, kind } of ROUTES) {
           });
           const about = `${method} ${path} from ${who} ${answer.status}`;
           const bearerAtFrontDoor = kind === 'front door' && 'authorization' in bearer;
-          const asMcp = bearerAtFrontDoor ? 'mcp' : kind;
+          const asMcp = bearerAtFrontDoor || kind === 'messages' ? 'mcp' : kind;
           const expected = allowed(asMcp, who, method);
           t.is(
             answer.headers['access-control-allow-origin'] as string | undefined,
@@ -288,9 +294,13 @@ test('[T59] HEAD begins no authorization, shows no question and finishes no sign
 
 test('[T59] [T71] every address of the server is in the table, and no other is served', async (t) => {
   // What the code names as a path is in the table or is refused.
-  const sources = ['auth/paths.ts', 'http/site.ts', 'http/health.ts', 'mcp/router.ts'].map((file) =>
-    readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'),
-  );
+  const sources = [
+    'auth/paths.ts',
+    'http/site.ts',
+    'http/health.ts',
+    'mcp/router.ts',
+    'mcp/sse/endpoints.ts',
+  ].map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
   const named = new Set(
     sources
       .join('\n')

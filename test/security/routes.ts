@@ -5,12 +5,16 @@ import type { Harness } from '../support/harness.ts';
 export type Kind =
   /** Public facts for programs: any origin, five minutes. */
   | 'document'
+  /** The word by which somebody sees that the domain is ours: like a document, in plain text. */
+  | 'proof'
   /** OAuth endpoints that take a POST: any origin, never kept. */
   | 'endpoint'
   /** Pages with cookies: nobody else's business. */
   | 'page'
   /** MCP: the origins that are listed. */
   | 'mcp'
+  /** Where old clients post, with the CORS of `mcp`; whoever does not post is told so before anything else. */
+  | 'messages'
   | 'front door'
   | 'asset'
   | 'health';
@@ -26,6 +30,9 @@ const SUFFIXES = ['', '/mcp', '/sse'];
 /** The id of no interaction. */
 export const UID = 'a'.repeat(43);
 
+/** Without it that address is a 404 like any other. */
+export const PROOF = { OPENAI_APPS_CHALLENGE: 'v1.kZq-7_ownership' };
+
 /** Every address there is. */
 export const ROUTES: readonly Route[] = [
   ...SUFFIXES.flatMap((suffix) => [
@@ -34,6 +41,8 @@ export const ROUTES: readonly Route[] = [
     document(`/.well-known/oauth-protected-resource${suffix}`),
   ]),
   document('/.well-known/jwks.json'),
+  document('/openapi.json'),
+  { ...document('/.well-known/openai-apps-challenge'), kind: 'proof' },
   ...['token', 'register', 'revoke', 'introspect'].map((name): Route => ({
     path: `/oauth2/${name}`,
     kind: 'endpoint',
@@ -45,6 +54,9 @@ export const ROUTES: readonly Route[] = [
   { path: `/interaction/${UID}`, kind: 'page', methods: ['GET', 'POST'] },
   { path: '/mcp', kind: 'mcp', methods: ['POST'] },
   { path: '/mcp/', kind: 'mcp', methods: ['POST'] },
+  { path: '/sse', kind: 'mcp', methods: ['GET', 'HEAD'] },
+  { path: '/sse/', kind: 'mcp', methods: ['GET', 'HEAD'] },
+  { path: '/messages', kind: 'messages', methods: ['POST'] },
   { path: '/', kind: 'front door', methods: ['GET', 'HEAD', 'POST'] },
   { path: '/assets/style.css', kind: 'asset', methods: ['GET', 'HEAD'] },
   { path: '/assets/icon.svg', kind: 'asset', methods: ['GET', 'HEAD'] },

@@ -6,6 +6,7 @@ import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
+import type { StreamLimits } from '../../mcp/sse/limits.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { freePort } from './ports.ts';
@@ -20,6 +21,10 @@ export interface Harness {
   readonly sandbox: Sandbox;
   readonly logs: Logs;
   readonly dataDir: string;
+  /** The environment of the first instance: a command with it works on the same store. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The clock of the instances, if it is not the machine's. */
+  readonly now?: (() => number) | undefined;
   /** The store behind the instances, where it is Redis of our own. */
   readonly redis?: RedisServer | undefined;
   /** Stops an instance and starts it again with the same configuration and store. */
@@ -45,6 +50,8 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   /** How many clients may wait for their first login, and how often is looked. */
   readonly waitingClients?: Partial<WaitingLimits>;
+  /** What legacy streams may take. */
+  readonly streams?: Partial<StreamLimits>;
   /** What names of hosts that strangers name stand for. */
   readonly resolve?: (hostname: string) => Promise<string[]>;
 }
@@ -58,20 +65,26 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const redis = options.store === 'redis' ? await startRedis({ persist: true }) : undefined;
   const ports = await Promise.all(Array.from({ length: options.instances ?? 1 }, () => freePort()));
   const url = `http://localhost:${ports[0]}`;
+  const envOf = (port: number): Record<string, string> => ({
+    PORT: String(port),
+    PUBLIC_URL: url,
+    DATA_DIR: dataDir,
+    NEONPANEL_URL: options.neonpanelUrl ?? sandbox.url,
+    // Everybody here has one address. Tests of the limits turn them on again.
+    RATE_LIMIT_FACTOR: '0',
+    ...(redis && { REDIS_URL: redis.url }),
+    ...options.env,
+  });
   const start = (port: number): Promise<RunningApp> => {
-    const env = {
-      PORT: String(port),
-      PUBLIC_URL: url,
-      DATA_DIR: dataDir,
-      NEONPANEL_URL: options.neonpanelUrl ?? sandbox.url,
-      // Everybody here has one address. Tests of the limits turn them on again.
-      RATE_LIMIT_FACTOR: '0',
-      ...(redis && { REDIS_URL: redis.url }),
-      ...options.env,
-    };
-    const { waitingClients } = options;
+    const { waitingClients, streams } = options;
     const resolve = options.resolve && { resolve: options.resolve };
-    return startApp(loadConfig(env), { log, ...clock, waitingClients, ...resolve });
+    return startApp(loadConfig(envOf(port)), {
+      log,
+      ...clock,
+      waitingClients,
+      streams,
+      ...resolve,
+    });
   };
   const apps: RunningApp[] = [];
   for (const port of ports) apps.push(await start(port));
@@ -82,6 +95,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     sandbox,
     logs,
     dataDir,
+    // As a restart would see it: a test may have changed its part.
+    get env() {
+      return envOf(ports[0]!);
+    },
+    now: options.now,
     redis,
     async restart(instance = 0) {
       await apps[instance]!.close();

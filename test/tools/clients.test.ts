@@ -47,7 +47,7 @@ async function connected(
 }
 
 for (const [name, open] of CLIENTS) {
-  test(`[N22] [N36] ${name} lists the 14 tools, calls every one and accepts its structured content`, async (t) => {
+  test(`[N22] [N36] ${name} lists the 16 tools, calls every one and accepts its structured content`, async (t) => {
     const client = await connected(t, open, answerFromFixtures);
     const listed = await client.listTools();
     t.deepEqual(

@@ -100,6 +100,15 @@ test('every tool names its scopes where ChatGPT looks for them', (t) => {
   }
 });
 
+test('[F25] ChatGPT is told what to show while a tool works and afterwards, in 64 characters each', (t) => {
+  const said = definitions.flatMap(({ _meta }) => [
+    _meta['openai/toolInvocation/invoking'],
+    _meta['openai/toolInvocation/invoked'],
+  ]);
+  for (const text of said) t.regex(text, /^[A-Z][^<>"]{3,63}$/u, text);
+  t.is(new Set(said).size, 2 * definitions.length, 'each tool says something of its own');
+});
+
 test('[T54] no description names a tool that does not exist, an address or a credential', (t) => {
   const names = new Set(tools.map(({ name }) => name));
   for (const { description } of definitions) {

@@ -288,7 +288,9 @@ test('[N38] [N20] initialize names the server and offers tools and nothing else'
     title: 'NeonPanel',
     version: '1.2.3',
     websiteUrl: 'https://mcp.neonpanel.test',
-    icons: [{ src: 'https://mcp.neonpanel.test/logo.svg' }],
+    icons: [
+      { src: 'https://mcp.neonpanel.test/logo.svg', mimeType: 'image/svg+xml', sizes: ['any'] },
+    ],
   });
   t.deepEqual(message.result.capabilities, { tools: { listChanged: false } });
   t.true(message.result.instructions.length < 1_000);

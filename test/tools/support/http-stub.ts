@@ -7,6 +7,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { createNeonpanelApi, type NeonpanelApiOptions } from '../../../adapters/neonpanel/api.ts';
+import { newBreaker } from '../../support/breaker.ts';
 import type { ApiRequest } from '../../../adapters/neonpanel/neonpanel.ts';
 
 export interface Seen {
@@ -44,6 +45,7 @@ export async function stubbedApi(
   const api = createNeonpanelApi({
     apiUrl: `${origin}/api/v1`,
     arrayStyle: 'brackets',
+    breaker: newBreaker(),
     ...options,
   });
   t.teardown(async () => {

@@ -1,0 +1,53 @@
+import * as oauth from 'oauth4webapi';
+import { NeonpanelError, type NeonpanelErrorKind } from './neonpanel.ts';
+
+/** What NeonPanel may send the browser back with and mean "not now" (RFC 6749 §4.1.2.1); all else is a refusal. */
+const NOT_NOW = ['server_error', 'temporarily_unavailable'];
+/** What the token endpoint says of a code or refresh token that is dead; the rest, like `invalid_client`, is our trouble. */
+export const DEAD = ['access_denied', 'invalid_grant'];
+
+/**
+ * Runs an exchange and tells "refused for good" from "not available now". NeonPanel's own words go to the log only.
+ *
+ * @param dead the error codes that mean "for good"
+ * @throws NeonpanelError
+ */
+export async function settle<T>(
+  exchange: () => Promise<T>,
+  dead: readonly string[] = DEAD,
+): Promise<T> {
+  try {
+    return await exchange();
+  } catch (error) {
+    if (error instanceof oauth.AuthorizationResponseError) {
+      throw answered(NOT_NOW.includes(error.error) ? 'unavailable' : 'refused', error);
+    }
+    if (error instanceof oauth.ResponseBodyError) {
+      throw answered(dead.includes(error.error) ? 'refused' : 'unavailable', error);
+    }
+    if (error instanceof oauth.WWWAuthenticateChallengeError) {
+      const kind = dead.includes('invalid_client') ? 'refused' : 'unavailable';
+      const { status } = error;
+      throw new NeonpanelError(kind, 'NeonPanel does not know the client', {
+        status,
+        cause: error,
+      });
+    }
+    const answer: unknown = (error as Error).cause;
+    throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
+      ...(answer instanceof Response && { status: answer.status }),
+      detail: (error as Error).message.slice(0, 200),
+      cause: error,
+    });
+  }
+}
+
+function answered(
+  kind: NeonpanelErrorKind,
+  cause: oauth.AuthorizationResponseError | oauth.ResponseBodyError,
+): NeonpanelError {
+  return new NeonpanelError(kind, `NeonPanel answered ${cause.error.slice(0, 60)}`, {
+    cause,
+    ...(cause instanceof oauth.ResponseBodyError && { status: cause.status }),
+  });
+}

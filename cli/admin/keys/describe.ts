@@ -1,0 +1,62 @@
+import { firstUseOf, isPrunable, maySignFrom, type SigningKey } from '../../../keys/stages.ts';
+import { dateTime, endTime, table } from '../table.ts';
+import type { Report } from '../verbs.ts';
+
+const ORDER = { current: 0, next: 1, retired: 2 };
+
+/** One line per key. Seconds matter nowhere: all of it is about hours and days. */
+export function describeKeys(
+  keys: readonly SigningKey[],
+  { jwksCacheSeconds }: { jwksCacheSeconds: number },
+  now: number,
+): Report {
+  const ordered = keys.toSorted(
+    (a, b) => ORDER[a.state] - ORDER[b.state] || b.createdAt - a.createdAt,
+  );
+  const head = ['STATE', 'KID', 'CREATED', 'FIRST USE', 'LAST USE', 'NEEDED UNTIL'];
+  const rows = ordered.map((key) => {
+    const first = firstUseOf(key);
+    return [
+      key.state,
+      key.kid,
+      dateTime(key.createdAt),
+      first === undefined ? `from ${endTime(maySignFrom(key, jwksCacheSeconds))}` : dateTime(first),
+      lastUse(key),
+      need(key, now),
+    ];
+  });
+  return {
+    text: `${table(head, rows, '')}\n\nTimes are UTC. A retired key is needed until the last token it signed has expired.`,
+    json: { keys: ordered.map((key) => members(key, jwksCacheSeconds, now)) },
+  };
+}
+
+function lastUse({ state, retiredAt }: SigningKey): string {
+  if (state === 'current') return 'now';
+  return retiredAt === undefined ? '-' : dateTime(retiredAt);
+}
+
+function need(key: SigningKey, now: number): string {
+  if (key.state === 'next') return 'it is the next one';
+  if (key.state === 'current') return 'it is replaced';
+  if (isPrunable(key, now)) return 'no longer: prune';
+  return key.neededUntil === undefined ? 'unknown' : endTime(key.neededUntil);
+}
+
+/** Times as ISO 8601; null where there is none. */
+function members(key: SigningKey, jwksCacheSeconds: number, now: number) {
+  const { kid, state, createdAt, retiredAt, neededUntil } = key;
+  const isNext = state === 'next';
+  return {
+    kid,
+    state,
+    createdAt: iso(createdAt),
+    maySignFrom: isNext ? iso(maySignFrom(key, jwksCacheSeconds)) : null,
+    firstUsedAt: iso(firstUseOf(key)),
+    lastUsedAt: state === 'current' ? iso(now) : iso(retiredAt),
+    neededUntil: iso(neededUntil),
+    isNeeded: !isPrunable(key, now),
+  };
+}
+
+const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());

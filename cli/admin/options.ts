@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Forms of options that several commands have. What they throw, commander turns into a line and exit code 2. */
+
+const UNITS: Readonly<Record<string, number>> = {
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** `90d`, `12h`. @returns milliseconds */
+export function age(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError('Expected e.g. 90d, 12h, 30m or 4w.');
+  return Number(count) * UNITS[unit!]!;
+}
+
+/** How many are shown; 0 is all. */
+export function limit(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected a whole number; 0 is all.');
+  return Number(text) || Infinity;
+}
+
+/** An option that may be given several times. */
+export const several = (text: string, before: readonly string[] = []): string[] => [
+  ...before,
+  text,
+];
+
+export const example = (...lines: string[]): string =>
+  `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  npm run admin -- ${line}`).join('\n')}`;

@@ -1,0 +1,99 @@
+import { Command, CommanderError } from 'commander';
+import { SealBroken } from '../../adapters/secrets.ts';
+import { ConfigError } from '../../config.ts';
+import { StoreUnavailable } from '../../errors.ts';
+import { doctorCommand } from '../doctor/command.ts';
+import { AdminError, EXIT, type ErrorCode } from './errors.ts';
+import { clientsCommand } from './clients.ts';
+import { configCommand } from './config.ts';
+import { grantsCommand } from './grants.ts';
+import { keysCommand } from './keys.ts';
+import { neonpanelCommand } from './neonpanel.ts';
+import type { Terminal } from './terminal.ts';
+import { vaultCommand } from './vault.ts';
+import { Found } from './verbs.ts';
+
+/**
+ * `npm run admin -- …`: the one command by which this server is run. It works on the store of the running instances,
+ * while they run.
+ *
+ * @param args what follows the command's name
+ * @returns the exit code, one of EXIT
+ */
+export async function runAdmin(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync(idsLast(args), { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    return failed(error as Error, args.includes('--json'), terminal);
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command('admin')
+    .description('Runs this server: keys, clients, grants, sealed records, and what is wrong.')
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', EXIT_CODES);
+  program.addCommand(keysCommand(terminal));
+  program.addCommand(clientsCommand(terminal));
+  program.addCommand(grantsCommand(terminal));
+  program.addCommand(neonpanelCommand(terminal));
+  program.addCommand(configCommand(terminal));
+  program.addCommand(vaultCommand(terminal));
+  program.addCommand(doctorCommand(terminal));
+  return inheritSettings(program);
+}
+
+/**
+ * Ids are random base64url, and one in 64 begins with a dash. It must not be taken for options: there are none with one
+ * dash but -h. What follows an option may be its value, and stays. (For one id in 4,096 there is `--`.)
+ */
+function idsLast(args: readonly string[]): string[] {
+  const isId = (arg: string, i: number) =>
+    /^-\w[\w-]{8,}$/.test(arg) && (!args[i - 1]?.startsWith('--') || FLAGS.has(args[i - 1]!));
+  if (args.includes('--') || !args.some(isId)) return [...args];
+  return [...args.filter((arg, i) => !isId(arg, i)), '--', ...args.filter(isId)];
+}
+
+/** Options that take no value. */
+const FLAGS = new Set(['--json', '--dry-run', '--yes', '--now', '--service', '--again']);
+
+/** `addCommand` hands nothing on, as `command` would. */
+function inheritSettings(command: Command): Command {
+  for (const child of command.commands) inheritSettings(child.copyInheritedSettings(command));
+  return command;
+}
+
+const EXIT_CODES = `
+Exit codes: ${Object.entries(EXIT)
+  .map(([code, value]) => `${value} ${code}`)
+  .join(', ')}`;
+
+function failed(error: Error, asJson: boolean, terminal: Terminal): number {
+  if (error instanceof Found) return error.exitCode;
+  // Commander has written what it has to say; help that was asked for is none of our failures.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const { code, message } = explain(error);
+  if (asJson) terminal.out(`${JSON.stringify({ error: code, message }, undefined, 2)}\n`);
+  else terminal.err(`${message}\n`);
+  return EXIT[code];
+}
+
+function explain(error: Error): { code: ErrorCode; message: string } {
+  if (error instanceof AdminError) return { code: error.code, message: error.message };
+  if (error instanceof ConfigError) return { code: 'usage', message: error.message };
+  if (error instanceof SealBroken) {
+    return {
+      code: 'failed',
+      message: 'MASTER_KEYS does not contain the key that this store was sealed with.',
+    };
+  }
+  if (error instanceof StoreUnavailable) {
+    return { code: 'failed', message: `The store does not answer: ${error.detail}.` };
+  }
+  if (error.name === 'ExitPromptError') return { code: 'not_confirmed', message: 'Nothing done.' };
+  return { code: 'failed', message: `Failed: ${error.message}` };
+}

@@ -1,0 +1,28 @@
+/**
+ * Rows as aligned columns, for people.
+ *
+ * @param empty what is said when there are no rows
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  empty: string,
+): string {
+  if (rows.length === 0) return empty;
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length)));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `2026-11-26 14:05`, UTC. @param ms epoch milliseconds */
+export const dateTime = (ms: number): string =>
+  new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
+/** The same for what is over by then: never a minute too early. */
+export const endTime = (ms: number): string => dateTime(ms + 59_999);

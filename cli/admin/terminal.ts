@@ -1,0 +1,30 @@
+import confirmPrompt from '@inquirer/confirm';
+import passwordPrompt from '@inquirer/password';
+
+/** Where a command is run: what it prints to, and whom it can ask. Tests bring their own. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Results, and nothing else: a script reads it. */
+  out(text: string): void;
+  /** Everything else: questions, progress, errors, the audit log. */
+  err(text: string): void;
+  /** Epoch milliseconds; tests bring the clock of the instances they work beside. */
+  readonly now?: () => number;
+  /** True if there is somebody to answer. */
+  readonly isInteractive: boolean;
+  /** @returns false if the answer was anything but yes */
+  confirm(question: string): Promise<boolean>;
+  /** Without an echo. */
+  secret(prompt: string): Promise<string>;
+}
+
+/** The process's own. */
+export const processTerminal = (): Terminal => ({
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY),
+  // Questions go to stderr, so that stdout can be a file.
+  confirm: (message) => confirmPrompt({ message, default: false }, { output: process.stderr }),
+  secret: (message) => passwordPrompt({ message, mask: false }, { output: process.stderr }),
+});

@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import { audit, type AuditFacts } from '../../audit.ts';
+import { AdminError, EXIT } from './errors.ts';
+import { type Session, withSession } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Every command either looks (`query`) or changes something (`change`). Options that all of them have, the question
+ * before a change, its dry run and its line in the audit log are here, so that no command can do without.
+ */
+
+/** The same thing for people and, with --json, for scripts. */
+export interface Report {
+  /** Lines, the last one without an end. */
+  readonly text: string;
+  readonly json: object;
+  /** The command did its work, and what it found is not as it should be. */
+  readonly failed?: boolean;
+}
+
+export interface Change {
+  /** What is going to happen. It is all that --dry-run prints; `text` is what the question is about. */
+  readonly plan: Report;
+  /** Nothing is going to happen: there is nothing to ask and nothing to write down. */
+  readonly isEmpty?: boolean;
+  /** @returns what has happened, and what the audit log says of it */
+  apply(): Promise<{ report: Report; facts?: Omit<AuditFacts<'admin'>, 'outcome'> }>;
+}
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** A command that only looks. @param look gets the options, then the arguments in their order */
+export function query<A extends readonly string[]>(
+  command: Command,
+  terminal: Terminal,
+  look: (session: Session, options: Options, ...args: A) => Promise<Report>,
+): Command {
+  return command.option('--json', 'print JSON').action(async () => {
+    const options = command.opts<Options>();
+    await withSession(terminal, async (session) =>
+      print(terminal, options, await look(session, options, ...(command.processedArgs as never))),
+    );
+  });
+}
+
+/** The same for one that must say something even where the environment or the store can't be used. */
+export function inspection(
+  command: Command,
+  terminal: Terminal,
+  look: (options: Options) => Promise<Report>,
+): Command {
+  return command.option('--json', 'print JSON').action(async () => {
+    const options = command.opts<Options>();
+    print(terminal, options, await look(options));
+  });
+}
+
+/**
+ * A command that changes something. Without --yes it asks; where nobody can answer, it refuses.
+ *
+ * @param prepare finds out what would happen and changes nothing
+ */
+export function change<A extends readonly string[]>(
+  command: Command,
+  terminal: Terminal,
+  prepare: (session: Session, options: Options, ...args: A) => Promise<Change>,
+): Command {
+  return command
+    .option('--json', 'print JSON')
+    .option('--dry-run', 'say what would happen, and change nothing')
+    .option('--yes', 'do not ask')
+    .action(async () => {
+      const options = command.opts<Options>();
+      await withSession(terminal, async (session) => {
+        const planned = await prepare(session, options, ...(command.processedArgs as never));
+        const { plan, isEmpty } = planned;
+        if (options.dryRun || isEmpty) {
+          const json = { dryRun: options.dryRun === true, ...plan.json };
+          return print(terminal, options, { ...plan, json });
+        }
+        await confirmed(terminal, options, plan);
+        print(terminal, options, await applied(session, commandName(command), planned));
+      });
+    });
+}
+
+async function confirmed(terminal: Terminal, options: Options, plan: Report): Promise<void> {
+  if (options.yes) return;
+  if (!terminal.isInteractive) {
+    throw new AdminError('not_confirmed', `Nobody is there to confirm; add --yes.\n${plan.text}`);
+  }
+  terminal.err(`${plan.text}\n`);
+  if (!(await terminal.confirm('Go on?'))) throw new AdminError('not_confirmed', 'Nothing done.');
+}
+
+async function applied(session: Session, name: string, planned: Change): Promise<Report> {
+  const { log, actor } = session;
+  try {
+    const { report, facts } = await planned.apply();
+    audit(log, 'admin', { outcome: 'success', command: name, actor, ...facts });
+    return report;
+  } catch (error) {
+    const isRefusal = error instanceof AdminError && error.code !== 'failed';
+    const outcome = isRefusal ? 'refused' : 'failed';
+    audit(log, 'admin', { outcome, command: name, actor, cause: (error as Error).message });
+    throw error;
+  }
+}
+
+/** `keys rotate` */
+function commandName(command: Command): string {
+  const parent = command.parent?.parent ? `${commandName(command.parent)} ` : '';
+  return parent + command.name();
+}
+
+function print(terminal: Terminal, options: Options, report: Report): void {
+  terminal.out(`${options.json ? JSON.stringify(report.json, undefined, 2) : report.text}\n`);
+  if (report.failed) throw new Found();
+}
+
+/** Ends a command whose report says all there is to say. */
+export class Found extends Error {
+  readonly exitCode = EXIT.failed;
+}
