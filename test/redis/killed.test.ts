@@ -10,7 +10,7 @@ import { createFlow, type Flow, words } from './flow.ts';
 
 /** Server processes that are killed (SIGKILL) in the middle of what they do; all they leave behind is in Redis. */
 
-const KILLS = process.env.LONG_TESTS ? 1_000 : 30;
+const KILLS = process.env.LONG_TESTS ? 1_000 : 16;
 /** Servers that are killed again and again, side by side, each with clients of its own. */
 const LANES = 3;
 const CLIENTS = 6;
