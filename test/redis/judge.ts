@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { words, type Flow, type Sent, type StepName } from './flow.ts';
 
-/** How long an answer may take while Redis is away. The machine may be busy, so half a second is added. */
-export const PATIENCE_MS = 2_500;
+/** How long an answer may take while Redis is away: two seconds, and as much again for a machine that is busy. */
+export const PATIENCE_MS = 4_000;
 
 /** An answer that makes its reader try again: in time, 503, in the reader's own shape. */
 export function assertAway(t: ExecutionContext, flow: Flow, step: StepName, answer: Sent): void {
