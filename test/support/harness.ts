@@ -87,7 +87,19 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     });
   };
   const apps: RunningApp[] = [];
-  for (const port of ports) apps.push(await start(port));
+  const close = async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await sandbox.close();
+    await redis?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    for (const port of ports) apps.push(await start(port));
+  } catch (error) {
+    // What is left running would keep the process of the tests from ending.
+    await close();
+    throw error;
+  }
 
   return {
     url,
@@ -105,12 +117,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       await apps[instance]!.close();
       apps[instance] = await start(ports[instance]!);
     },
-    async close() {
-      await Promise.all(apps.map((app) => app.close()));
-      await sandbox.close();
-      await redis?.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

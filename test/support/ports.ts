@@ -1,26 +1,32 @@
-import { createServer, type AddressInfo } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
 
 /**
- * A port that is free on loopback now and was not handed out before by this process. The kernel chooses from its
- * ephemeral range, so two test processes rarely meet.
+ * Below the range from which systems take ports for outgoing connections, which would come between our look and the
+ * server's start whenever several test processes are at work.
  */
+const LOWEST = 10_000;
+const HIGHEST = 32_000;
+
+/** A port that is free on loopback now and was not handed out before by this process. */
 export async function freePort(): Promise<number> {
-  const port = await probe();
-  if (handedOut.has(port)) return freePort();
-  handedOut.add(port);
-  return port;
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    if (await isFree(port)) return port;
+  }
 }
 
 const handedOut = new Set<number>();
 
 /** Listens for a moment and gives the port back. */
-function probe(): Promise<number> {
-  return new Promise((resolve, reject) => {
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+      server.close(() => resolve(true));
     });
   });
 }
