@@ -138,7 +138,9 @@ function challenge(
 ): Pick<CallToolResult, '_meta'> {
   const metadataUrl = authInfo?.resourceMetadataUrl ?? `${options.publicUrl}${METADATA_PATH}/mcp`;
   const description = error === 'invalid_token' ? 'Sign in again' : 'More permission is needed';
-  const header = challengeHeader(metadataUrl, { error, description, scopes: scopesOf(tool) });
+  // Whoever signs in again asks for what a 401 names: with less, the new sign-in would have lost what the old one had.
+  const scopes = error === 'insufficient_scope' ? { scopes: scopesOf(tool) } : {};
+  const header = challengeHeader(metadataUrl, { error, description, ...scopes });
   return { _meta: { 'mcp/www_authenticate': [header] } };
 }
 
