@@ -35,8 +35,19 @@ export async function readMessages(ctx: Context): Promise<Posted> {
     throw new RpcRefusal(400, -32600, `A batch has 1 to ${MAX_BATCH} messages.`);
   }
   if (!messages.every(isObject)) throw new RpcRefusal(400, -32600, 'A message is a JSON object.');
+  refuseRepeatedIds(messages);
   return { body, messages };
 }
+
+/** Answers are told apart by their ids: of two with the same one would be lost, and it may be that of a write. */
+function refuseRepeatedIds(messages: readonly JsonRpcMessage[]): void {
+  const ids = messages.filter(isRequest).map(({ id }) => id);
+  if (new Set(ids).size === ids.length) return;
+  throw new RpcRefusal(400, -32600, 'Each request of a batch needs an id of its own.');
+}
+
+const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
+  method !== undefined && id !== undefined;
 
 const isObject = (value: unknown): value is JsonRpcMessage =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

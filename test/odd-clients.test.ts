@@ -191,6 +191,35 @@ test.serial(
 );
 
 test.serial(
+  '[T40] a batch in which an id is repeated is refused whole, before anything is done',
+  async (t) => {
+    sandbox.recorder.clear();
+    const stream = await openEventStream(url, token);
+    t.teardown(() => stream.close());
+    const bill = (id: unknown) =>
+      toolRequest(id, 'createDocuments', { companyUuid: '201', type: 'bill', data: {} });
+    const headers = { 'mcp-protocol-version': '2025-03-26' };
+    for (const path of ['/mcp', await stream.endpoint()]) {
+      for (const [one, other] of [
+        [1, 1],
+        ['a', 'a'],
+      ]) {
+        const batch = [toolRequest(one, 'listReports'), bill(other)];
+        const { status, json } = await postMessage(url, path, token, batch, headers);
+        t.is(status, 400, path);
+        t.is(json.error.code, -32600);
+        t.regex(json.error.message, /an id of its own/);
+      }
+    }
+    t.deepEqual(heard(), []);
+    const notification = { jsonrpc: '2.0', method: 'notifications/initialized' };
+    const apart = [toolRequest(1, 'listReports'), toolRequest('1', 'listReports'), notification];
+    const { status } = await postMessage(url, '/mcp', token, [...apart, notification], headers);
+    t.is(status, 200, 'a number is not its text, and notifications have no id');
+  },
+);
+
+test.serial(
   'a client that stops waiting ends the call at NeonPanel, over each transport',
   async (t) => {
     sandbox.faults.set('hang', { operation: 'listReports' });
