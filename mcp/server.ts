@@ -4,12 +4,14 @@ import {
   ProtocolErrorCode,
   requireScopes,
   type CallToolResult,
+  type ScopeChallengeHandler,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { auditCall } from './tools/account.ts';
 import { callTool, type CallOptions } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
 import { argumentsOf } from './tools/input.ts';
+import { scopeMissing } from './tools/result.ts';
 import type { Tool } from './tools/tool.ts';
 
 /** `publicUrl` is also what clients show as the website; `contextFor` gives a tool its NeonPanel. */
@@ -47,7 +49,7 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     config: {
       // No outputSchema: what is listed is checked in `callTool`, where a surprise becomes a readable result.
       inputSchema: argumentsOf(tool.input, list.tools[index]!.inputSchema),
-      scopeChallenge: requireScopes(...scopesOf(tool)),
+      scopeChallenge: scopeChallengeOf(tool),
     },
     handler: (args: unknown, ctx: ServerContext) => callTool(tool, args, ctx, options),
   }));
@@ -90,6 +92,15 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
       return badArguments(tool.name, args.issues);
     });
     return server;
+  };
+}
+
+/** The SDK's check with a sentence that says what to do. */
+function scopeChallengeOf(tool: Tool): ScopeChallengeHandler {
+  const check = requireScopes(...scopesOf(tool));
+  return async (context) => {
+    const missing = await check(context);
+    return missing && { ...missing, errorDescription: scopeMissing(tool) };
   };
 }
 

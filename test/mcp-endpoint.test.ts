@@ -181,6 +181,10 @@ test('[R4] [R6] [T35] [N45] a read-only grant calling a write tool gets a 403 ch
     t.regex(challenge, /scope="neonpanel\.read neonpanel\.write"/);
     t.true(challenge.includes(`${url}/.well-known/oauth-protected-resource/mcp`));
     t.is(body.error, 'insufficient_scope');
+    const sentence =
+      'The user has not allowed this: createDocuments needs neonpanel.write. Ask them to reconnect NeonPanel and to allow it there.';
+    t.is(body.error_description, sentence);
+    t.true(challenge.includes(`error_description="${sentence}"`));
   }
   const heard = harness.sandbox.recorder.requests().map(({ path }) => path);
   t.false(heard.some((path) => path.includes('/create/')));
