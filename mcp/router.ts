@@ -5,6 +5,7 @@ import { Refusal } from '../errors.ts';
 import { requestId, requestLog } from '../http/context.ts';
 import { answerOptions } from '../http/cors.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
+import { ACCEPT_ALL, ACCEPT_JSON, asWanted } from './answers.ts';
 import { type Bearer, createBearerReader } from './bearer.ts';
 import { readMessages } from './body.ts';
 import { METADATA_PATH, type ResourcePath } from './challenge.ts';
@@ -13,7 +14,6 @@ import { assertConnected, assertEntitled } from './entitlement.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
 import { checkOrigin } from './origin.ts';
-import { withRequestIds } from './request-ids.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
 
@@ -51,7 +51,7 @@ export function createMcp(options: McpOptions): Middleware {
   const { publicUrl, credentials, lend, now } = options;
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
-  const handle = toNodeHandler(withRequestIds(sdk));
+  const handle = toNodeHandler(asWanted(sdk));
 
   return async function mcp(ctx, next) {
     const path = resourcePath(ctx);
@@ -111,8 +111,7 @@ export function createMcp(options: McpOptions): Middleware {
       log: requestLog(ctx),
     };
     const auth = authInfoFor(bearer, exchange, resourceMetadataUrl);
-    // The transport insists on both types; clients send less, and mean both.
-    ctx.req.headers.accept = 'application/json, text/event-stream';
+    ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
     ctx.set('Cache-Control', 'no-store');
     ctx.respond = false;
     try {
@@ -122,6 +121,10 @@ export function createMcp(options: McpOptions): Middleware {
     }
   }
 }
+
+/** Of a client that names neither, both are meant. */
+const takesJsonOnly = (ctx: Context): boolean =>
+  Boolean(ctx.accepts('application/json')) && !ctx.accepts('text/event-stream');
 
 /** `/mcp` and its sloppy spelling; the bare origin for POST, and for GET by anyone who brings a token or wants a stream. */
 function resourcePath(ctx: Context): ResourcePath | undefined {
