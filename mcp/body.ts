@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { readText } from '../http/body.ts';
-import { depthOf, MAX_DEPTH } from './json-text.ts';
+import { depthOf, isObject, MAX_DEPTH } from './json-text.ts';
 import { RpcRefusal } from './rpc-refusal.ts';
 
 /** Messages of real clients are a few kilobytes; this leaves room for a large document. */
@@ -48,9 +48,6 @@ function refuseRepeatedIds(messages: readonly JsonRpcMessage[]): void {
 
 const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
   method !== undefined && id !== undefined;
-
-const isObject = (value: unknown): value is JsonRpcMessage =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function parse(text: string): unknown {
   try {

@@ -7,7 +7,7 @@ import { connectApp } from './journeys/clients.ts';
 import { openEventStream, postMessage, toolRequest } from './support/event-stream.ts';
 import { startHarness } from './support/harness.ts';
 import { connect } from './support/oauth.ts';
-import { ERAS, rpc } from './tools/support/mcp-host.ts';
+import { ERAS, messageOf, rpc } from './tools/support/mcp-host.ts';
 
 /** What clients send that is not as it should be, and what they ask for besides an answer. */
 
@@ -54,13 +54,39 @@ for (const era of ERAS) {
         '7',
         '{"page":',
         7,
+        true,
         [],
         `{"page":${'['.repeat(100)}${']'.repeat(100)}}`,
+        'x'.repeat(900_000),
+        `{"page":1,"filler":"${'x'.repeat(300_000)}"}`,
       ]) {
         const { error, result } = await call(era, 'listCompanies', args);
-        t.is(result, undefined, JSON.stringify(args));
+        t.is(error, undefined);
+        t.true(result.isError);
+        t.regex(
+          result.content[0].text,
+          /^Invalid arguments for tool listCompanies: arguments must be a JSON object \(known: page, perPage\)\nRequest id: [\w-]{36}$/,
+        );
+      }
+      const unknown = await call(era, 'listCompanies', { pages: 1 });
+      t.regex(unknown.result.content[0].text, /unknown argument "pages".*\nRequest id: [\w-]{36}$/);
+    },
+  );
+
+  test.serial(
+    `${era}: a cursor that is no text is -32602, one that is left out is not`,
+    async (t) => {
+      for (const cursor of [5, {}, true]) {
+        const { headers, body } = rpc(era, 'tools/list', { cursor });
+        const { text } = await postMessage(url, '/mcp', token, body, headers);
+        const { error } = messageOf(text);
         t.is(error.code, -32602);
-        t.regex(error.message, /arguments/);
+        t.regex(error.message, /cursor/);
+      }
+      for (const params of [{ cursor: null }, {}]) {
+        const { headers, body } = rpc(era, 'tools/list', params);
+        const { text } = await postMessage(url, '/mcp', token, body, headers);
+        t.is(messageOf(text).result.tools.length, 16);
       }
     },
   );

@@ -145,7 +145,7 @@ function challenge(
 }
 
 /** The id under which the HTTP edge logs this request, or one of our own. */
-const requestIdOf = (authInfo: AuthInfo | undefined): string =>
+export const requestIdOf = (authInfo: AuthInfo | undefined): string =>
   exchangeIn(authInfo)?.requestId ?? randomUUID();
 
 const logOf = ({ authInfo, requestId, options }: Call): Log =>

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { Refusal } from '../../errors.ts';
 import { READ } from '../../resource.ts';
-import { isObject, structured } from './answer.ts';
+import { isObject } from '../json-text.ts';
+import { structured } from './answer.ts';
 import { accessibleCompanies, type Company } from './company.ts';
 import { balancesOf } from './inventory.ts';
 import { pathOf } from './path.ts';
