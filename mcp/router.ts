@@ -14,6 +14,7 @@ import { assertConnected, assertEntitled } from './entitlement.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
 import { checkOrigin } from './origin.ts';
+import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
 
@@ -75,6 +76,7 @@ export function createMcp(options: McpOptions): Middleware {
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
     const { body, messages } = asMeant(await readMessages(ctx));
+    checkVersion(ctx, messages, VERSIONS);
     if (bearer.kind === 'caller') {
       await assertEntitled(credentials, bearer.caller, messages, deadline);
     } else if (!messages.every(({ method }) => DISCOVERY.has(method))) {

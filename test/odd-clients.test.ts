@@ -245,6 +245,41 @@ test.serial(
   },
 );
 
+const LEGACY = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'];
+
+test.serial(
+  '[N19] a version that is not served is refused by its name, with all that are, at each address',
+  async (t) => {
+    const stream = await openEventStream(url, token);
+    t.teardown(() => stream.close());
+    const endpoint = await stream.endpoint();
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const { body: initialize } = rpc('legacy', 'initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'x', version: '1' },
+    });
+    for (const [path, served, ok] of [
+      ['/mcp', ['2026-07-28', ...LEGACY], 200],
+      [endpoint, LEGACY, 202],
+    ] as const) {
+      const post = (body: unknown, version: string) =>
+        postMessage(url, path, token, body, { 'mcp-protocol-version': version });
+      for (const version of ['2199-01-01', 'nonsense', '2025-11-25, 2025-11-25']) {
+        const { status, json } = await post(list, version);
+        t.is(status, 400, version);
+        t.is(json.error.code, -32000);
+        t.is(
+          json.error.message,
+          `Unsupported protocol version in MCP-Protocol-Version: ${version}. Served are ${served.join(', ')}.`,
+        );
+        t.is((await post(initialize, version)).status, ok, 'initialize negotiates');
+      }
+      for (const version of [...LEGACY, '']) t.is((await post(list, version)).status, ok, version);
+    }
+  },
+);
+
 test.serial(
   'a client that stops waiting ends the call at NeonPanel, over each transport',
   async (t) => {

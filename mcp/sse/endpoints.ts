@@ -7,6 +7,7 @@ import { METADATA_PATH } from '../challenge.ts';
 import { assertConnected, assertEntitled } from '../entitlement.ts';
 import { asMeant } from '../odd-messages.ts';
 import { checkOrigin } from '../origin.ts';
+import { checkVersion, LEGACY_VERSIONS } from '../protocol-version.ts';
 import { CALL_DEADLINE_MS, type McpOptions } from '../router.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from '../rpc-refusal.ts';
 import { auditScopeMissing } from '../scope-audit.ts';
@@ -81,6 +82,7 @@ export function createSse(
     const { caller } = bearer;
     const sessionId = sessionIdOf(ctx);
     const { body, messages } = asMeant(await readMessages(ctx));
+    checkVersion(ctx, messages, LEGACY_VERSIONS);
     // Before the stream is looked for: whoever has to sign in again must hear that, and not that a stream is gone.
     await assertEntitled(credentials, caller, messages, deadline);
     const stream = streams.find(sessionId, caller);
