@@ -242,10 +242,23 @@ test('an id that search never gave is refused before anybody is asked; one that 
   await t.throwsAsync(runTool(fetch, { id: `company:${'d'.repeat(40)}` }, context), {
     name: 'Refusal',
   });
-  const missing = recordingUpstream(() => notFound());
-  await t.throwsAsync(runTool(fetch, { id: 'report:9' }, missing.context), {
-    name: 'NeonpanelError',
-  });
+  const forbidden = () => new NeonpanelError('forbidden', 'no', { status: 403 });
+  for (const refuse of [notFound, forbidden]) {
+    for (const id of ['report:9', ITEM, SHED]) {
+      const missing = recordingUpstream(() => refuse());
+      await t.throwsAsync(
+        runTool(fetch, { id }, missing.context),
+        {
+          message:
+            'The signed-in NeonPanel user has no such record. Search again, and take the id from a result.',
+        },
+        id,
+      );
+    }
+  }
+  const away = new NeonpanelError('unavailable', 'no', { status: 503 });
+  const broken = recordingUpstream(() => away);
+  await t.throwsAsync(runTool(fetch, { id: 'report:9' }, broken.context), { is: away });
 });
 
 test('text of a record leaves nothing out, and no value can pass for another line', (t) => {
