@@ -1,5 +1,6 @@
 import test from 'ava';
 import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
+import type { Refusal } from '../../errors.ts';
 import { fetch } from '../../mcp/tools/fetch.ts';
 import { search } from '../../mcp/tools/search.ts';
 import { textOf } from '../../mcp/tools/records/text.ts';
@@ -44,6 +45,8 @@ const find = async (query: string, upstream = recordingUpstream(answer, [HPH, TI
   return { results, ids: results.map(({ id }: { id: string }) => id), sent: upstream.sent };
 };
 
+const NO_SUCH =
+  'The signed-in NeonPanel user has no such record. Search again, and take the id from a result.';
 const ITEM = `item:${HPH.uuid}:7`;
 const SHED = `warehouse:${HPH.uuid}:${WAREHOUSE.uuid}`;
 
@@ -246,14 +249,8 @@ test('an id that search never gave is refused before anybody is asked; one that 
   for (const refuse of [notFound, forbidden]) {
     for (const id of ['report:9', ITEM, SHED]) {
       const missing = recordingUpstream(() => refuse());
-      await t.throwsAsync(
-        runTool(fetch, { id }, missing.context),
-        {
-          message:
-            'The signed-in NeonPanel user has no such record. Search again, and take the id from a result.',
-        },
-        id,
-      );
+      const error = await t.throwsAsync(runTool(fetch, { id }, missing.context), undefined, id);
+      t.is((error as Refusal).description, NO_SUCH);
     }
   }
   const away = new NeonpanelError('unavailable', 'no', { status: 503 });
