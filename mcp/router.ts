@@ -35,7 +35,8 @@ export interface McpOptions {
 
 /** Everything about a call ends within this; clients give up at about 60 s. */
 export const CALL_DEADLINE_MS = 25_000;
-const METHODS = ['POST', 'GET', 'HEAD', 'DELETE'];
+/** What pages may send; GET, HEAD and DELETE are refused with a challenge or 405, and clients read those. */
+const SENDABLE = ['POST', 'GET', 'HEAD', 'DELETE'];
 const DISCOVERY = new Set<unknown>([
   'initialize',
   'notifications/initialized',
@@ -70,7 +71,7 @@ export function createMcp(options: McpOptions): Middleware {
   async function serve(ctx: Context, resourceMetadataUrl: string): Promise<void> {
     const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx, options.allowedOrigins);
-    if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
+    if (ctx.method === 'OPTIONS') return answerOptions(ctx, ['POST'], SENDABLE);
     const bearer = await bearerOf(ctx);
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
