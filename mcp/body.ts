@@ -19,12 +19,13 @@ export type JsonRpcMessage = { readonly [member: string]: unknown };
  * Reads the JSON-RPC message or (2025-03-26 and before) batch of a POST.
  *
  * @returns the parsed body and its messages
- * @throws RpcRefusal -32700, -32600; Refusal 413
+ * @throws RpcRefusal -32700, -32600, 415; Refusal 413
  */
 export async function readMessages(ctx: Context): Promise<Posted> {
   if (!ctx.is('application/json')) {
     throw new RpcRefusal(415, -32600, 'Content-Type must be application/json.');
   }
+  refuseEncoded(ctx);
   const text = await readText(ctx, MCP_BODY_LIMIT_BYTES);
   if (depthOf(text) > MAX_DEPTH) {
     throw new RpcRefusal(400, -32600, `The message is nested deeper than ${MAX_DEPTH} levels.`);
@@ -49,9 +50,25 @@ function refuseRepeatedIds(messages: readonly JsonRpcMessage[]): void {
 const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
   method !== undefined && id !== undefined;
 
+/** A body that unfolds could be of any size (RFC 9110 §15.5.16). */
+function refuseEncoded(ctx: Context): void {
+  const encoding = ctx.get('Content-Encoding').trim().toLowerCase();
+  if (encoding === '' || encoding === 'identity') return;
+  ctx.set('Accept-Encoding', 'identity');
+  const shown = encoding.replace(/[^\w.+, -]/g, '').slice(0, 40);
+  throw new RpcRefusal(
+    415,
+    -32600,
+    `Content-Encoding ${shown} is not read. Send the body as it is.`,
+  );
+}
+
+/** Some platforms write one in front of every text. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(BYTE_ORDER_MARK, ''));
   } catch {
     throw new RpcRefusal(400, -32700, 'The body is not valid JSON.');
   }

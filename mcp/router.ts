@@ -71,7 +71,7 @@ export function createMcp(options: McpOptions): Middleware {
   async function serve(ctx: Context, resourceMetadataUrl: string): Promise<void> {
     const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx, options.allowedOrigins);
-    if (ctx.method === 'OPTIONS') return answerOptions(ctx, ['POST'], SENDABLE);
+    if (ctx.method === 'OPTIONS') return answerOptions(ctx, methodsOf(ctx), SENDABLE);
     const bearer = await bearerOf(ctx);
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
@@ -125,6 +125,10 @@ export function createMcp(options: McpOptions): Middleware {
   }
 }
 
+/** The bare origin is a page, too. */
+const methodsOf = ({ path }: Context): string[] =>
+  path === '/' ? ['POST', 'GET', 'HEAD'] : ['POST'];
+
 /** Of a client that names neither, both are meant. */
 const takesJsonOnly = (ctx: Context): boolean =>
   Boolean(ctx.accepts('application/json')) && !ctx.accepts('text/event-stream');
@@ -135,5 +139,6 @@ function resourcePath(ctx: Context): ResourcePath | undefined {
   if (ctx.path !== '/') return undefined;
   if (['POST', 'OPTIONS', 'DELETE'].includes(ctx.method)) return '';
   const streaming = ctx.get('Accept').includes('text/event-stream');
-  return streaming || /^Bearer /i.test(ctx.get('Authorization')) ? '' : undefined;
+  const wantsStream = streaming && ctx.accepts('text/event-stream');
+  return wantsStream || /^Bearer /i.test(ctx.get('Authorization')) ? '' : undefined;
 }

@@ -592,7 +592,7 @@ test('[T59] HEAD of a document is its GET without the body', async (t) => {
 test('[F21] OPTIONS passes without authorization wherever a browser-based client calls', async (t) => {
   const methodsOf: Record<string, string[]> = {
     '/mcp': ['POST', 'GET', 'DELETE'],
-    '/': ['POST'],
+    '/': ['GET', 'HEAD', 'POST'],
   };
   for (const path of DOCUMENTS) methodsOf[path] = ['GET', 'HEAD'];
   for (const path of ENDPOINTS) methodsOf[path] = ['POST'];

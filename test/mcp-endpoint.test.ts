@@ -195,6 +195,35 @@ test('[T41] a message over 1 MB or nested deeper than 64 levels is refused unpar
   t.truthy(huge.body.error.data.request_id);
 });
 
+test('a body that is packed is 415 by the name of its packing, one with a byte order mark is read', async (t) => {
+  for (const encoding of ['gzip', 'BR', 'deflate, gzip', 'x"y<z>']) {
+    const { status, headers, body } = await post(LIST, {
+      headers: { 'content-encoding': encoding },
+    });
+    t.is(status, 415, encoding);
+    t.is(body.error.code, -32600);
+    const shown = encoding.toLowerCase().replace(/["<>]/g, '');
+    t.is(body.error.message, `Content-Encoding ${shown} is not read. Send the body as it is.`);
+    t.is(headers.get('accept-encoding'), 'identity');
+  }
+  const plain = await post(`\uFEFF${JSON.stringify(LIST)}`, {
+    headers: { 'content-encoding': 'identity' },
+  });
+  t.is(plain.body.result.tools.length, 16);
+});
+
+test('[N27] GET of the origin is for people, unless a stream is wanted or a token brought', async (t) => {
+  for (const [accept, status] of [
+    ['text/event-stream', 401],
+    ['application/json, text/event-stream;q=0.5', 401],
+    ['text/event-stream;q=0', 200],
+    ['text/html, text/event-stream;q=0, */*', 200],
+    ['*/*', 200],
+  ] as const) {
+    t.is((await fetch(url, { headers: { accept } })).status, status, accept);
+  }
+});
+
 test('braces inside strings count for nothing', async (t) => {
   const params = {
     name: 'listWarehouses',
