@@ -4,37 +4,19 @@ import type { Context, Middleware } from 'koa';
 import { Refusal } from '../errors.ts';
 import { requestId, requestLog } from '../http/context.ts';
 import { answerOptions } from '../http/cors.ts';
-import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import { ACCEPT_ALL, ACCEPT_JSON, asWanted } from './answers.ts';
 import { type Bearer, createBearerReader } from './bearer.ts';
 import { readMessages } from './body.ts';
 import { METADATA_PATH, type ResourcePath } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
 import { assertConnected, assertEntitled } from './entitlement.ts';
-import { authInfoFor, type Exchange, exchangeOf, type LendServer } from './exchange.ts';
+import { authInfoFor, type Exchange, exchangeOf } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
+import { CALL_DEADLINE_MS, type McpOptions } from './options.ts';
 import { checkOrigin } from './origin.ts';
 import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
 
-export interface McpOptions {
-  readonly publicUrl: string;
-  /** Origins whose pages may call; `loopback` stands for every loopback origin. */
-  readonly allowedOrigins: readonly string[];
-  /** Anyone may initialize and list the tools. */
-  readonly publicDiscovery: boolean;
-  readonly accessTokens: AccessTokenVerifier;
-  /** Looks whether the keys are still the same, if that was not done for 800 ms; true if it had to look. */
-  readonly freshenKeys: () => Promise<boolean>;
-  readonly credentials: Credentials;
-  readonly lend: LendServer;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-}
-
-/** Everything about a call ends within this; clients give up at about 60 s. */
-export const CALL_DEADLINE_MS = 25_000;
 /** What pages may send; GET, HEAD and DELETE are refused with a challenge or 405, and clients read those. */
 const SENDABLE = ['POST', 'GET', 'HEAD', 'DELETE'];
 const DISCOVERY = new Set<unknown>([
