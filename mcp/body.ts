@@ -52,7 +52,7 @@ const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
 
 /** A body that unfolds could be of any size (RFC 9110 §15.5.16). */
 function refuseEncoded(ctx: Context): void {
-  const encoding = ctx.get('Content-Encoding').trim().toLowerCase();
+  const encoding = (ctx.req.headers['content-encoding'] ?? '').trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return;
   ctx.set('Accept-Encoding', 'identity');
   const shown = encoding.replace(/[^\w.+, -]/g, '').slice(0, 40);
