@@ -122,28 +122,25 @@ test.serial('plain HTTP where TLS is expected is named', async (t) => {
   await assertStopsAt(t, `https://localhost:${server.port}`, 'tls', cause);
 });
 
-test.serial(
-  'a server that says nothing is a timeout, one that hangs up a reset',
-  async (t) => {
-    const silent = createServer((socket) => void socket.on('error', () => {}));
-    const rude = createServer((socket) => void socket.once('data', () => socket.destroy()));
-    // Long enough for a connection on a machine that is busy.
-    const quick = { timeoutMs: 1_500 };
-    await assertStopsAt(
-      t,
-      `http://localhost:${await listen(t, silent)}`,
-      'reachable',
-      /^timeout: .* did not answer within 1\.5 s/,
-      quick,
-    );
-    await assertStopsAt(
-      t,
-      `http://localhost:${await listen(t, rude)}`,
-      'reachable',
-      /^connection reset/,
-    );
-  },
-);
+test.serial('a server that says nothing is a timeout, one that hangs up a reset', async (t) => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  const rude = createServer((socket) => void socket.once('data', () => socket.destroy()));
+  // Long enough for a connection on a machine that is busy.
+  const quick = { timeoutMs: 1_500 };
+  await assertStopsAt(
+    t,
+    `http://localhost:${await listen(t, silent)}`,
+    'reachable',
+    /^timeout: .* did not answer within 1\.5 s/,
+    quick,
+  );
+  await assertStopsAt(
+    t,
+    `http://localhost:${await listen(t, rude)}`,
+    'reachable',
+    /^connection reset/,
+  );
+});
 
 test.serial('an answer without end is cut off', async (t) => {
   const endless = await startTestServer((_, response) => {
