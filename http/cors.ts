@@ -31,11 +31,20 @@ export function allowOrigin(ctx: Context, origin: string): void {
   ctx.set('Access-Control-Expose-Headers', EXPOSED_HEADERS);
 }
 
-/** Answers OPTIONS: a preflight, or a plain question for the methods. */
-export function answerOptions(ctx: Context, methods: readonly string[]): void {
+/**
+ * Answers OPTIONS: a preflight, or a plain question for the methods.
+ *
+ * @param methods that are taken
+ * @param sendable methods that a page may send, if they are more: it can read a refusal only of what it could send
+ */
+export function answerOptions(
+  ctx: Context,
+  methods: readonly string[],
+  sendable: readonly string[] = methods,
+): void {
   ctx.status = 204;
   ctx.set('Allow', [...methods, 'OPTIONS'].join(', '));
-  ctx.set('Access-Control-Allow-Methods', methods.join(', '));
+  ctx.set('Access-Control-Allow-Methods', sendable.join(', '));
   ctx.set('Access-Control-Allow-Headers', ALLOWED_HEADERS);
   ctx.set('Access-Control-Max-Age', String(PREFLIGHT_MAX_AGE_SECONDS));
 }

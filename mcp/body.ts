@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { readText } from '../http/body.ts';
-import { depthOf, MAX_DEPTH } from './json-text.ts';
+import { depthOf, isObject, MAX_DEPTH } from './json-text.ts';
 import { RpcRefusal } from './rpc-refusal.ts';
 
 /** Messages of real clients are a few kilobytes; this leaves room for a large document. */
@@ -19,12 +19,13 @@ export type JsonRpcMessage = { readonly [member: string]: unknown };
  * Reads the JSON-RPC message or (2025-03-26 and before) batch of a POST.
  *
  * @returns the parsed body and its messages
- * @throws RpcRefusal -32700, -32600; Refusal 413
+ * @throws RpcRefusal -32700, -32600, 415; Refusal 413
  */
 export async function readMessages(ctx: Context): Promise<Posted> {
   if (!ctx.is('application/json')) {
     throw new RpcRefusal(415, -32600, 'Content-Type must be application/json.');
   }
+  refuseEncoded(ctx);
   const text = await readText(ctx, MCP_BODY_LIMIT_BYTES);
   if (depthOf(text) > MAX_DEPTH) {
     throw new RpcRefusal(400, -32600, `The message is nested deeper than ${MAX_DEPTH} levels.`);
@@ -35,15 +36,39 @@ export async function readMessages(ctx: Context): Promise<Posted> {
     throw new RpcRefusal(400, -32600, `A batch has 1 to ${MAX_BATCH} messages.`);
   }
   if (!messages.every(isObject)) throw new RpcRefusal(400, -32600, 'A message is a JSON object.');
+  refuseRepeatedIds(messages);
   return { body, messages };
 }
 
-const isObject = (value: unknown): value is JsonRpcMessage =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Answers are told apart by their ids: of two with the same one would be lost, and it may be that of a write. */
+function refuseRepeatedIds(messages: readonly JsonRpcMessage[]): void {
+  const ids = messages.filter(isRequest).map(({ id }) => id);
+  if (new Set(ids).size === ids.length) return;
+  throw new RpcRefusal(400, -32600, 'Each request of a batch needs an id of its own.');
+}
+
+const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
+  method !== undefined && id !== undefined;
+
+/** A body that unfolds could be of any size (RFC 9110 §15.5.16). */
+function refuseEncoded(ctx: Context): void {
+  const encoding = (ctx.req.headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (encoding === '' || encoding === 'identity') return;
+  ctx.set('Accept-Encoding', 'identity');
+  const shown = encoding.replace(/[^\w.+, -]/g, '').slice(0, 40);
+  throw new RpcRefusal(
+    415,
+    -32600,
+    `Content-Encoding ${shown} is not read. Send the body as it is.`,
+  );
+}
+
+/** Some platforms write one in front of every text. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(BYTE_ORDER_MARK, ''));
   } catch {
     throw new RpcRefusal(400, -32700, 'The body is not valid JSON.');
   }

@@ -4,6 +4,16 @@ export const MAX_DEPTH = 64;
 const MAX_INNER_CHARACTERS = 256_000;
 
 /**
+ * Put in the place of arguments that are no JSON object, nor a text of one. The transport would refuse them in words for
+ * programmers; the tool does it in words that a model can use.
+ */
+export const UNREADABLE = { '(unreadable)': true } as const;
+
+/** Whether a value is a JSON object (not a list, not null). */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
  * What a text of JSON holds that was sent in the place of a value.
  * @returns undefined if it is no JSON, too long, or nested too deep
  */

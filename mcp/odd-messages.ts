@@ -1,10 +1,11 @@
 import type { JsonRpcMessage, Posted } from './body.ts';
-import { parseInner } from './json-text.ts';
+import { isObject, parseInner, UNREADABLE } from './json-text.ts';
 
 /**
  * What was posted as it is meant, where a client writes it in a way that the transport would refuse or never finish with.
  *
- * - The arguments of a call as a text of JSON, as nothing, or as an empty text.
+ * - The arguments of a call as a text of JSON, as nothing, or as an empty text. What is no object either way is left to the
+ *   tool to refuse.
  * - A batch that gives up one of its own requests: that one would be waited for and never answered.
  */
 export function asMeant(posted: Posted): Posted {
@@ -34,12 +35,10 @@ function withObjectArguments(message: JsonRpcMessage): JsonRpcMessage {
   return args === undefined ? message : { ...message, params: { ...params, arguments: args } };
 }
 
-/** @returns undefined for what is as it should be, or can't be understood */
+/** @returns undefined for what is as it should be */
 function meant(args: unknown): object | undefined {
+  if (args === undefined || isObject(args)) return undefined;
   if (args === null || args === '') return {};
   const inner = typeof args === 'string' ? parseInner(args) : undefined;
-  return isObject(inner) ? inner : undefined;
+  return isObject(inner) ? inner : UNREADABLE;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

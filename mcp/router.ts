@@ -4,37 +4,21 @@ import type { Context, Middleware } from 'koa';
 import { Refusal } from '../errors.ts';
 import { requestId, requestLog } from '../http/context.ts';
 import { answerOptions } from '../http/cors.ts';
-import type { AccessTokenVerifier } from '../keys/access-token.ts';
+import { ACCEPT_ALL, ACCEPT_JSON, asWanted } from './answers.ts';
 import { type Bearer, createBearerReader } from './bearer.ts';
 import { readMessages } from './body.ts';
 import { METADATA_PATH, type ResourcePath } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
 import { assertConnected, assertEntitled } from './entitlement.ts';
-import { authInfoFor, type Exchange, exchangeOf, type LendServer } from './exchange.ts';
+import { authInfoFor, type Exchange, exchangeOf } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
+import { CALL_DEADLINE_MS, type McpOptions } from './options.ts';
 import { checkOrigin } from './origin.ts';
-import { withRequestIds } from './request-ids.ts';
+import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
 
-export interface McpOptions {
-  readonly publicUrl: string;
-  /** Origins whose pages may call; `loopback` stands for every loopback origin. */
-  readonly allowedOrigins: readonly string[];
-  /** Anyone may initialize and list the tools. */
-  readonly publicDiscovery: boolean;
-  readonly accessTokens: AccessTokenVerifier;
-  /** Looks whether the keys are still the same, if that was not done for 800 ms; true if it had to look. */
-  readonly freshenKeys: () => Promise<boolean>;
-  readonly credentials: Credentials;
-  readonly lend: LendServer;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-}
-
-/** Everything about a call ends within this; clients give up at about 60 s. */
-export const CALL_DEADLINE_MS = 25_000;
-const METHODS = ['POST', 'GET', 'HEAD', 'DELETE'];
+/** What pages may send; GET, HEAD and DELETE are refused with a challenge or 405, and clients read those. */
+const SENDABLE = ['POST', 'GET', 'HEAD', 'DELETE'];
 const DISCOVERY = new Set<unknown>([
   'initialize',
   'notifications/initialized',
@@ -51,7 +35,7 @@ export function createMcp(options: McpOptions): Middleware {
   const { publicUrl, credentials, lend, now } = options;
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
-  const handle = toNodeHandler(withRequestIds(sdk));
+  const handle = toNodeHandler(asWanted(sdk));
 
   return async function mcp(ctx, next) {
     const path = resourcePath(ctx);
@@ -69,12 +53,13 @@ export function createMcp(options: McpOptions): Middleware {
   async function serve(ctx: Context, resourceMetadataUrl: string): Promise<void> {
     const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx, options.allowedOrigins);
-    if (ctx.method === 'OPTIONS') return answerOptions(ctx, METHODS);
+    if (ctx.method === 'OPTIONS') return answerOptions(ctx, methodsOf(ctx), SENDABLE);
     const bearer = await bearerOf(ctx);
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
     const { body, messages } = asMeant(await readMessages(ctx));
+    checkVersion(ctx, messages, VERSIONS);
     if (bearer.kind === 'caller') {
       await assertEntitled(credentials, bearer.caller, messages, deadline);
     } else if (!messages.every(({ method }) => DISCOVERY.has(method))) {
@@ -111,8 +96,7 @@ export function createMcp(options: McpOptions): Middleware {
       log: requestLog(ctx),
     };
     const auth = authInfoFor(bearer, exchange, resourceMetadataUrl);
-    // The transport insists on both types; clients send less, and mean both.
-    ctx.req.headers.accept = 'application/json, text/event-stream';
+    ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
     ctx.set('Cache-Control', 'no-store');
     ctx.respond = false;
     try {
@@ -123,11 +107,20 @@ export function createMcp(options: McpOptions): Middleware {
   }
 }
 
+/** The bare origin is a page, too. */
+const methodsOf = ({ path }: Context): string[] =>
+  path === '/' ? ['POST', 'GET', 'HEAD'] : ['POST'];
+
+/** Of a client that names neither, both are meant. */
+const takesJsonOnly = (ctx: Context): boolean =>
+  Boolean(ctx.accepts('application/json')) && !ctx.accepts('text/event-stream');
+
 /** `/mcp` and its sloppy spelling; the bare origin for POST, and for GET by anyone who brings a token or wants a stream. */
 function resourcePath(ctx: Context): ResourcePath | undefined {
   if (ctx.path === '/mcp' || ctx.path === '/mcp/') return '/mcp';
   if (ctx.path !== '/') return undefined;
   if (['POST', 'OPTIONS', 'DELETE'].includes(ctx.method)) return '';
   const streaming = ctx.get('Accept').includes('text/event-stream');
-  return streaming || /^Bearer /i.test(ctx.get('Authorization')) ? '' : undefined;
+  const wantsStream = streaming && ctx.accepts('text/event-stream');
+  return wantsStream || /^Bearer /i.test(ctx.get('Authorization')) ? '' : undefined;
 }

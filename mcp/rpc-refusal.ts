@@ -4,13 +4,21 @@ import { requestId } from '../http/context.ts';
 import { logRefusal } from '../http/errors.ts';
 import { challengeHeader } from './challenge.ts';
 
-/** A refusal in the shape MCP clients read: a JSON-RPC error (no id: the request may not even have been readable). */
+/** A refusal in the shape MCP clients read: a JSON-RPC error. */
 export class RpcRefusal extends Refusal {
   readonly rpcCode: number;
+  /** Of the message that is refused; null where it could not be read, or where there are several. */
+  readonly id: string | number | null;
 
-  constructor(status: number, rpcCode: number, description: string) {
+  constructor(
+    status: number,
+    rpcCode: number,
+    description: string,
+    id: string | number | null = null,
+  ) {
     super('invalid_request', status, description);
     this.rpcCode = rpcCode;
+    this.id = id;
   }
 }
 
@@ -46,7 +54,7 @@ export function renderRpc(ctx: Context, refusal: Refusal, resourceMetadataUrl: s
   }
   ctx.body = {
     jsonrpc: '2.0',
-    id: null,
+    id: refusal instanceof RpcRefusal ? refusal.id : null,
     error: {
       code: refusal instanceof RpcRefusal ? refusal.rpcCode : -32000,
       message: description,

@@ -4,12 +4,15 @@ import {
   ProtocolErrorCode,
   requireScopes,
   type CallToolResult,
+  type ScopeChallengeHandler,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import * as z from 'zod';
 import { auditCall } from './tools/account.ts';
-import { callTool, type CallOptions } from './tools/call.ts';
+import { callTool, type CallOptions, requestIdOf } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
 import { argumentsOf } from './tools/input.ts';
+import { refused, scopeMissing } from './tools/result.ts';
 import type { Tool } from './tools/tool.ts';
 
 /** `publicUrl` is also what clients show as the website; `contextFor` gives a tool its NeonPanel. */
@@ -35,6 +38,8 @@ const INSTRUCTIONS = [
 /** The list changes only with a deployment, and depends on nothing but the version. */
 const LIST_TTL_MS = 60_000;
 const MAX_SHOWN_NAME = 64;
+/** There is one page. What else is in the parameters is the transport's. */
+const LIST_PARAMS = z.looseObject({ cursor: z.string().nullish() });
 
 /**
  * Prepares everything a server needs and returns the function that builds one. A server holds no state of a caller:
@@ -47,7 +52,7 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     config: {
       // No outputSchema: what is listed is checked in `callTool`, where a surprise becomes a readable result.
       inputSchema: argumentsOf(tool.input, list.tools[index]!.inputSchema),
-      scopeChallenge: requireScopes(...scopesOf(tool)),
+      scopeChallenge: scopeChallengeOf(tool),
     },
     handler: (args: unknown, ctx: ServerContext) => callTool(tool, args, ctx, options),
   }));
@@ -73,23 +78,32 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
       server.registerTool(name, config, handler);
     }
     // The SDK would convert every schema again for every list.
-    server.server.setRequestHandler('tools/list', () => list);
+    server.server.setRequestHandler('tools/list', { params: LIST_PARAMS }, () => list);
     // The SDK would find `constructor` among its tools, and repeat any name whole.
     server.server.setRequestHandler('tools/call', async ({ params }, ctx) => {
       const tool = registered.get(params.name);
-      const refused = (error: string) =>
+      const note = (error: string) =>
         auditCall(ctx.http?.authInfo, options.log, params.name, { outcome: 'refused', error });
       if (!tool) {
-        refused('unknown_tool');
+        note('unknown_tool');
         const shown = params.name.slice(0, MAX_SHOWN_NAME);
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${shown}`);
       }
       const args = await tool.config.inputSchema['~standard'].validate(params.arguments ?? {});
       if (!args.issues) return tool.handler(args.value, ctx);
-      refused('invalid_arguments');
-      return badArguments(tool.name, args.issues);
+      note('invalid_arguments');
+      return badArguments(tool.name, args.issues, requestIdOf(ctx.http?.authInfo));
     });
     return server;
+  };
+}
+
+/** The SDK's check with a sentence that says what to do. */
+function scopeChallengeOf(tool: Tool): ScopeChallengeHandler {
+  const check = requireScopes(...scopesOf(tool));
+  return async (context) => {
+    const missing = await check(context);
+    return missing && { ...missing, errorDescription: scopeMissing(tool) };
   };
 }
 
@@ -97,14 +111,10 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
 function badArguments(
   toolName: string,
   issues: readonly { path?: readonly unknown[] | undefined; message: string }[],
+  requestId: string,
 ): CallToolResult {
   const problems = issues.map(({ path = [], message }) =>
     path.length === 0 ? message : `${path.join('.')}: ${message}`,
   );
-  return {
-    isError: true,
-    content: [
-      { type: 'text', text: `Invalid arguments for tool ${toolName}: ${problems.join(', ')}` },
-    ],
-  };
+  return refused(`Invalid arguments for tool ${toolName}: ${problems.join(', ')}`, requestId);
 }

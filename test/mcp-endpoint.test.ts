@@ -44,7 +44,7 @@ const modern = (method: string, params: object = {}, id = 7) => ({
   jsonrpc: '2.0',
   id,
   method,
-  params: { ...params, _meta: ENVELOPE },
+  params: { ...params, _meta: { ...(params as { _meta?: object })._meta, ...ENVELOPE } },
 });
 const MODERN_HEADERS = { 'mcp-protocol-version': '2026-07-28' };
 
@@ -69,6 +69,56 @@ for (const accept of ['application/json', 'text/event-stream', '*/*', undefined]
     t.is((await post(modern('tools/list'), { headers })).status, 200);
   });
 }
+
+for (const [accept, type] of [
+  ['application/json', 'application/json'],
+  ['application/json, text/event-stream;q=0', 'application/json'],
+  ['application/*', 'application/json'],
+  ['application/json, text/event-stream', 'text/event-stream'],
+  ['application/json, text/event-stream;q=0.1', 'text/event-stream'],
+  ['application/json, */*;q=0.5', 'text/event-stream'],
+  ['text/event-stream', 'text/event-stream'],
+  ['*/*', 'text/event-stream'],
+  ['text/html', 'text/event-stream'],
+  [undefined, 'text/event-stream'],
+] as const) {
+  test(`[F22] in the 2025 eras Accept "${accept}" is answered with ${type}, and nothing keeps it`, async (t) => {
+    const { status, headers, body } = await post(LIST, { headers: { accept } });
+    t.is(status, 200);
+    t.is(headers.get('content-type'), type);
+    const isStream = type === 'text/event-stream';
+    t.is(headers.get('cache-control'), isStream ? 'no-store, no-transform' : 'no-store');
+    t.is(body.result.tools.length, 16);
+  });
+}
+
+test('[F22] who takes JSON only gets one message, one list for a batch, and no progress', async (t) => {
+  const json = { accept: 'application/json' };
+  harness.sandbox.faults.set('slow', { operation: 'listReports', ms: 2_500 });
+  t.teardown(() => harness.sandbox.faults.clear());
+  const params = { name: 'listReports', arguments: {}, _meta: { progressToken: 'p' } };
+  const call = { jsonrpc: '2.0', id: 'c', method: 'tools/call', params };
+  const modernHeaders = { ...json, ...MODERN_HEADERS, 'mcp-method': 'tools/call' };
+  const [slow, later, batch, single, none] = await Promise.all([
+    post(call, { headers: json }),
+    post(modern('tools/call', params), {
+      headers: { ...modernHeaders, 'mcp-name': 'listReports' },
+    }),
+    post([LIST, { ...LIST, id: 2 }], { headers: json }),
+    post([LIST], { headers: json }),
+    post({ jsonrpc: '2.0', method: 'notifications/initialized' }, { headers: json }),
+  ]);
+  t.truthy(slow.body.result.structuredContent);
+  t.is(slow.body.id, 'c');
+  t.is(later.headers.get('content-type'), 'application/json');
+  t.deepEqual(later.headers.get('cache-control'), 'no-store');
+  t.deepEqual(
+    batch.body.map(({ id }: { id: number }) => id),
+    [1, 2],
+  );
+  t.is(single.body.length, 1);
+  t.is(none.status, 202);
+});
 
 test('[F25] server/discover is answered in the 2026-07-28 era, with a private list', async (t) => {
   const headers = { ...MODERN_HEADERS, 'mcp-method': 'server/discover' };
@@ -145,6 +195,35 @@ test('[T41] a message over 1 MB or nested deeper than 64 levels is refused unpar
   t.truthy(huge.body.error.data.request_id);
 });
 
+test('a body that is packed is 415 by the name of its packing, one with a byte order mark is read', async (t) => {
+  for (const encoding of ['gzip', 'BR', 'deflate, gzip', 'x"y<z>']) {
+    const { status, headers, body } = await post(LIST, {
+      headers: { 'content-encoding': encoding },
+    });
+    t.is(status, 415, encoding);
+    t.is(body.error.code, -32600);
+    const shown = encoding.toLowerCase().replace(/["<>]/g, '');
+    t.is(body.error.message, `Content-Encoding ${shown} is not read. Send the body as it is.`);
+    t.is(headers.get('accept-encoding'), 'identity');
+  }
+  const plain = await post(`\uFEFF${JSON.stringify(LIST)}`, {
+    headers: { 'content-encoding': 'identity' },
+  });
+  t.is(plain.body.result.tools.length, 16);
+});
+
+test('[N27] GET of the origin is for people, unless a stream is wanted or a token brought', async (t) => {
+  for (const [accept, status] of [
+    ['text/event-stream', 401],
+    ['application/json, text/event-stream;q=0.5', 401],
+    ['text/event-stream;q=0', 200],
+    ['text/html, text/event-stream;q=0, */*', 200],
+    ['*/*', 200],
+  ] as const) {
+    t.is((await fetch(url, { headers: { accept } })).status, status, accept);
+  }
+});
+
 test('braces inside strings count for nothing', async (t) => {
   const params = {
     name: 'listWarehouses',
@@ -181,6 +260,10 @@ test('[R4] [R6] [T35] [N45] a read-only grant calling a write tool gets a 403 ch
     t.regex(challenge, /scope="neonpanel\.read neonpanel\.write"/);
     t.true(challenge.includes(`${url}/.well-known/oauth-protected-resource/mcp`));
     t.is(body.error, 'insufficient_scope');
+    const sentence =
+      'The user has not allowed this: createDocuments needs neonpanel.write. Ask them to reconnect NeonPanel and to allow it there.';
+    t.is(body.error_description, sentence);
+    t.true(challenge.includes(`error_description="${sentence}"`));
   }
   const heard = harness.sandbox.recorder.requests().map(({ path }) => path);
   t.false(heard.some((path) => path.includes('/create/')));

@@ -7,7 +7,7 @@ import { connectApp } from './journeys/clients.ts';
 import { openEventStream, postMessage, toolRequest } from './support/event-stream.ts';
 import { startHarness } from './support/harness.ts';
 import { connect } from './support/oauth.ts';
-import { ERAS, rpc } from './tools/support/mcp-host.ts';
+import { ERAS, messageOf, rpc } from './tools/support/mcp-host.ts';
 
 /** What clients send that is not as it should be, and what they ask for besides an answer. */
 
@@ -54,13 +54,39 @@ for (const era of ERAS) {
         '7',
         '{"page":',
         7,
+        true,
         [],
         `{"page":${'['.repeat(100)}${']'.repeat(100)}}`,
+        'x'.repeat(900_000),
+        `{"page":1,"filler":"${'x'.repeat(300_000)}"}`,
       ]) {
         const { error, result } = await call(era, 'listCompanies', args);
-        t.is(result, undefined, JSON.stringify(args));
+        t.is(error, undefined);
+        t.true(result.isError);
+        t.regex(
+          result.content[0].text,
+          /^Invalid arguments for tool listCompanies: arguments must be a JSON object \(known: page, perPage\)\nRequest id: [\w-]{36}$/,
+        );
+      }
+      const unknown = await call(era, 'listCompanies', { pages: 1 });
+      t.regex(unknown.result.content[0].text, /unknown argument "pages".*\nRequest id: [\w-]{36}$/);
+    },
+  );
+
+  test.serial(
+    `${era}: a cursor that is no text is -32602, one that is left out is not`,
+    async (t) => {
+      for (const cursor of [5, {}, true]) {
+        const { headers, body } = rpc(era, 'tools/list', { cursor });
+        const { text } = await postMessage(url, '/mcp', token, body, headers);
+        const { error } = messageOf(text);
         t.is(error.code, -32602);
-        t.regex(error.message, /arguments/);
+        t.regex(error.message, /cursor/);
+      }
+      for (const params of [{ cursor: null }, {}]) {
+        const { headers, body } = rpc(era, 'tools/list', params);
+        const { text } = await postMessage(url, '/mcp', token, body, headers);
+        t.is(messageOf(text).result.tools.length, 16);
       }
     },
   );
@@ -187,6 +213,70 @@ test.serial(
     t.regex(other.text, /"id":"7"/, 'a number is not its text');
     const paths = sandbox.recorder.requests().map(({ path }) => path);
     t.false(paths.some((path) => path.includes('/create/bill')));
+  },
+);
+
+test.serial(
+  '[T40] a batch in which an id is repeated is refused whole, before anything is done',
+  async (t) => {
+    sandbox.recorder.clear();
+    const stream = await openEventStream(url, token);
+    t.teardown(() => stream.close());
+    const bill = (id: unknown) =>
+      toolRequest(id, 'createDocuments', { companyUuid: '201', type: 'bill', data: {} });
+    const headers = { 'mcp-protocol-version': '2025-03-26' };
+    for (const path of ['/mcp', await stream.endpoint()]) {
+      for (const [one, other] of [
+        [1, 1],
+        ['a', 'a'],
+      ]) {
+        const batch = [toolRequest(one, 'listReports'), bill(other)];
+        const { status, json } = await postMessage(url, path, token, batch, headers);
+        t.is(status, 400, path);
+        t.is(json.error.code, -32600);
+        t.regex(json.error.message, /an id of its own/);
+      }
+    }
+    t.deepEqual(heard(), []);
+    const notification = { jsonrpc: '2.0', method: 'notifications/initialized' };
+    const apart = [toolRequest(1, 'listReports'), toolRequest('1', 'listReports'), notification];
+    const { status } = await postMessage(url, '/mcp', token, [...apart, notification], headers);
+    t.is(status, 200, 'a number is not its text, and notifications have no id');
+  },
+);
+
+const LEGACY = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'];
+
+test.serial(
+  '[N19] a version that is not served is refused by its name, with all that are, at each address',
+  async (t) => {
+    const stream = await openEventStream(url, token);
+    t.teardown(() => stream.close());
+    const endpoint = await stream.endpoint();
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    const { body: initialize } = rpc('legacy', 'initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'x', version: '1' },
+    });
+    for (const [path, served, ok] of [
+      ['/mcp', ['2026-07-28', ...LEGACY], 200],
+      [endpoint, LEGACY, 202],
+    ] as const) {
+      const post = (body: unknown, version: string) =>
+        postMessage(url, path, token, body, { 'mcp-protocol-version': version });
+      for (const version of ['2199-01-01', 'nonsense', '2025-11-25, 2025-11-25']) {
+        const { status, json } = await post(list, version);
+        t.is(status, 400, version);
+        t.is(json.error.code, -32000);
+        t.is(
+          json.error.message,
+          `Unsupported protocol version in MCP-Protocol-Version: ${version}. Served are ${served.join(', ')}.`,
+        );
+        t.is((await post(initialize, version)).status, ok, 'initialize negotiates');
+      }
+      for (const version of [...LEGACY, '']) t.is((await post(list, version)).status, ok, version);
+    }
   },
 );
 

@@ -1,11 +1,12 @@
 import { legacyStatelessFallback } from '@modelcontextprotocol/server';
 import type { Context } from 'koa';
 import { requestId, requestLog } from '../../http/context.ts';
+import { ACCEPT_ALL, asWanted } from '../answers.ts';
 import type { Bearer } from '../bearer.ts';
 import type { JsonRpcMessage } from '../body.ts';
+import { messagesIn } from '../event-stream.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from '../exchange.ts';
 import { cancelledId } from '../odd-messages.ts';
-import { withRequestIds } from '../request-ids.ts';
 import type { Call, Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
@@ -30,7 +31,7 @@ export function createDelivery(options: {
   resourceMetadataUrl: string;
 }) {
   const { lend, streams, resourceMetadataUrl } = options;
-  const transport = withRequestIds({
+  const transport = asWanted({
     fetch: legacyStatelessFallback(({ authInfo }) => exchangeOf(authInfo).loan.take('legacy')),
   });
 
@@ -81,32 +82,18 @@ export function createDelivery(options: {
   }
 }
 
-/** What the transport looks at. It insists on both types. */
+/** What the transport looks at. */
 function requestFor(ctx: Context, { gone }: Call): Request {
   const version = ctx.get('MCP-Protocol-Version');
   return new Request(ctx.href, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
+      accept: ACCEPT_ALL,
       ...(version && { 'mcp-protocol-version': version }),
     },
     signal: gone.signal,
   });
-}
-
-/** The messages in an answer of the transport, as JSON without line breaks. Its comments are left out. */
-async function* messagesIn(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of body) {
-    const frames = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
-    rest = frames.pop()!;
-    for (const frame of frames) {
-      const data = frame.split('\n').find((line) => line.startsWith('data: '));
-      if (data) yield data.slice('data: '.length);
-    }
-  }
 }
 
 const idOf = ({ method, id }: JsonRpcMessage): unknown[] =>

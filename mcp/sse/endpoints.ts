@@ -1,13 +1,15 @@
+import { parseJSONRPCMessage } from '@modelcontextprotocol/server';
 import type { Context, Middleware } from 'koa';
 import { Refusal } from '../../errors.ts';
 import { answerOptions } from '../../http/cors.ts';
 import { type Bearer, createBearerReader } from '../bearer.ts';
-import { readMessages } from '../body.ts';
+import { type JsonRpcMessage, readMessages } from '../body.ts';
 import { METADATA_PATH } from '../challenge.ts';
 import { assertConnected, assertEntitled } from '../entitlement.ts';
 import { asMeant } from '../odd-messages.ts';
+import { CALL_DEADLINE_MS, type McpOptions } from '../options.ts';
 import { checkOrigin } from '../origin.ts';
-import { CALL_DEADLINE_MS, type McpOptions } from '../router.ts';
+import { checkVersion, LEGACY_VERSIONS } from '../protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from '../rpc-refusal.ts';
 import { auditScopeMissing } from '../scope-audit.ts';
 import { createDelivery } from './delivery.ts';
@@ -58,7 +60,7 @@ export function createSse(
 
   function serverOf(path: string): ((ctx: Context) => Promise<void>) | undefined {
     if (path === '/sse' || path === '/sse/') return serveStream;
-    return path === '/messages' ? serveMessage : undefined;
+    return path === '/messages' || path === '/messages/' ? serveMessage : undefined;
   }
 
   async function serveStream(ctx: Context): Promise<void> {
@@ -81,6 +83,8 @@ export function createSse(
     const { caller } = bearer;
     const sessionId = sessionIdOf(ctx);
     const { body, messages } = asMeant(await readMessages(ctx));
+    assertReadable(body, messages);
+    checkVersion(ctx, messages, LEGACY_VERSIONS);
     // Before the stream is looked for: whoever has to sign in again must hear that, and not that a stream is gone.
     await assertEntitled(credentials, caller, messages, deadline);
     const stream = streams.find(sessionId, caller);
@@ -95,6 +99,17 @@ export function createSse(
     const bearer = await bearerOf(ctx);
     if (bearer.kind === 'caller') return bearer;
     throw new Unauthorized(bearer.kind === 'invalid' ? 'a token' : 'no token');
+  }
+}
+
+/** As at /mcp. This transport would call it a parse error, and forget whose. @throws RpcRefusal -32600 */
+function assertReadable(body: unknown, messages: readonly JsonRpcMessage[]): void {
+  try {
+    messages.forEach(parseJSONRPCMessage);
+  } catch {
+    const { id } = Object(body) as { id?: unknown };
+    const known = typeof id === 'string' || typeof id === 'number' ? id : null;
+    throw new RpcRefusal(400, -32600, 'The body is not a valid JSON-RPC message.', known);
   }
 }
 

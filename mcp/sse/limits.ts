@@ -4,7 +4,7 @@ export interface StreamLimits {
   /** A client that describes itself in a document is one client for all its users. */
   readonly perClient: number;
   readonly inAll: number;
-  /** POSTs of one stream whose answers are still to come: unlike those to /mcp they hold no connection. */
+  /** Requests of one stream whose answers are still to come: unlike those to /mcp they hold no connection. */
   readonly underWay: number;
   /** How often a stream says that it is there and looks whether its grant is: well within the 60 s of balancers. */
   readonly beatMs: number;

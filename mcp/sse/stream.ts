@@ -74,7 +74,8 @@ export function openStream(
 
     /** @throws Refusal 429 while too many are under way */
     begin(call: Call): void {
-      if (calls.size >= options.maxUnderWay) {
+      const underWay = calls.values().reduce((sum, { ids }) => sum + ids.length, call.ids.length);
+      if (underWay > options.maxUnderWay) {
         const description = `No more than ${options.maxUnderWay} messages of a stream are worked on at a time.`;
         throw new Refusal('too_many_requests', 429, description, { retryAfterSeconds: 1 });
       }

@@ -1,4 +1,5 @@
 import { NeonpanelError, type ApiResponse } from '../../adapters/neonpanel/neonpanel.ts';
+import { isObject } from '../json-text.ts';
 import type { Structured } from './tool.ts';
 
 /**
@@ -16,7 +17,3 @@ export function structured(response: ApiResponse): Structured {
   if (response.retryAfterSeconds === undefined) return response.body;
   return { ...response.body, retry_after_seconds: response.retryAfterSeconds };
 }
-
-/** Whether a value is a JSON object (not a list, not null). */
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -10,7 +10,7 @@ import { companyMiss } from './company.ts';
 import { scopesOf } from './definitions.ts';
 import { withoutEchoes } from './echoes.ts';
 import { reportProgress } from './progress.ts';
-import { failure, refused, success, unexpected } from './result.ts';
+import { failure, refused, scopeMissing, success, unexpected } from './result.ts';
 import type { Structured, Tool, ToolContext } from './tool.ts';
 
 export interface CallOptions {
@@ -57,7 +57,7 @@ interface Call {
 async function perform(call: Call, signal: AbortSignal): Promise<CallToolResult> {
   const { tool, args, authInfo, requestId, account, options } = call;
   // The transport's scope challenge asks the same; this one holds whatever the transport.
-  if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) return scopeMissing(call);
+  if (authInfo === undefined || !authInfo.scopes.includes(tool.scope)) return refuseScope(call);
   let context: ToolContext | undefined;
   try {
     const noteCompanies = (companies: readonly string[]) => void (account.companies = companies);
@@ -119,13 +119,13 @@ function failed(call: Call, error: unknown): CallToolResult {
   return { ...result, ...challenge('invalid_token', tool, authInfo, options) };
 }
 
-function scopeMissing({ tool, authInfo, requestId, account, options }: Call): CallToolResult {
+function refuseScope({ tool, authInfo, requestId, account, options }: Call): CallToolResult {
   const error = authInfo === undefined ? 'invalid_token' : 'insufficient_scope';
   Object.assign(account, { outcome: 'refused', error });
   const text =
     authInfo === undefined
       ? 'This tool needs the user to sign in to NeonPanel first.'
-      : `The user has not allowed this: ${tool.name} needs ${tool.scope}. Ask them to reconnect NeonPanel and to allow it there.`;
+      : scopeMissing(tool);
   return { ...refused(text, requestId), ...challenge(error, tool, authInfo, options) };
 }
 
@@ -138,12 +138,14 @@ function challenge(
 ): Pick<CallToolResult, '_meta'> {
   const metadataUrl = authInfo?.resourceMetadataUrl ?? `${options.publicUrl}${METADATA_PATH}/mcp`;
   const description = error === 'invalid_token' ? 'Sign in again' : 'More permission is needed';
-  const header = challengeHeader(metadataUrl, { error, description, scopes: scopesOf(tool) });
+  // Whoever signs in again asks for what a 401 names: with less, the new sign-in would have lost what the old one had.
+  const scopes = error === 'insufficient_scope' ? { scopes: scopesOf(tool) } : {};
+  const header = challengeHeader(metadataUrl, { error, description, ...scopes });
   return { _meta: { 'mcp/www_authenticate': [header] } };
 }
 
 /** The id under which the HTTP edge logs this request, or one of our own. */
-const requestIdOf = (authInfo: AuthInfo | undefined): string =>
+export const requestIdOf = (authInfo: AuthInfo | undefined): string =>
   exchangeIn(authInfo)?.requestId ?? randomUUID();
 
 const logOf = ({ authInfo, requestId, options }: Call): Log =>

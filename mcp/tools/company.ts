@@ -1,6 +1,7 @@
 import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
-import { isObject, structured } from './answer.ts';
+import { isObject } from '../json-text.ts';
+import { structured } from './answer.ts';
 import { pathOf } from './path.ts';
 import { plain } from './plain.ts';
 import type { Structured, ToolContext } from './tool.ts';

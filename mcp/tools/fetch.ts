@@ -1,12 +1,13 @@
 import * as z from 'zod';
-import { Refusal } from '../../errors.ts';
+import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { READ } from '../../resource.ts';
-import { isObject, structured } from './answer.ts';
+import { isObject } from '../json-text.ts';
+import { structured } from './answer.ts';
 import { accessibleCompanies, type Company } from './company.ts';
 import { balancesOf } from './inventory.ts';
 import { pathOf } from './path.ts';
 import { plain } from './plain.ts';
-import { formatId, parseId, type RecordId } from './records/ids.ts';
+import { formatId, parseId, type RecordId, unknownRecord } from './records/ids.ts';
 import { linkOf } from './records/links.ts';
 import { listOf } from './records/lists.ts';
 import { textOf } from './records/text.ts';
@@ -45,7 +46,7 @@ export const fetch = defineTool({
   }),
   async run({ id: text }, context) {
     const id = parseId(text);
-    const { title, content } = await find(id, context);
+    const { title, content } = await find(id, context).catch(orUnknown);
     return {
       id: formatId(id),
       title: plain(title, 200),
@@ -55,6 +56,12 @@ export const fetch = defineTool({
     };
   },
 });
+
+/** NeonPanel's 403 and 404 are told by the id that was given, and it came from `search`. */
+function orUnknown(error: unknown): never {
+  const isMiss = error instanceof NeonpanelError && [403, 404].includes(error.status ?? 0);
+  throw isMiss ? unknownRecord(error) : error;
+}
 
 function find(id: RecordId, context: ToolContext): Promise<Found> {
   switch (id.kind) {
@@ -71,7 +78,7 @@ function find(id: RecordId, context: ToolContext): Promise<Found> {
 
 async function company(uuid: string, context: ToolContext): Promise<Found> {
   const found = (await accessibleCompanies(context)).find((known: Company) => known.uuid === uuid);
-  if (!found) throw gone();
+  if (!found) throw unknownRecord();
   context.noteCompanies?.([uuid]);
   return { title: found.name, content: found.record };
 }
@@ -110,10 +117,3 @@ async function report(id: string, { neonpanel }: ToolContext): Promise<Found> {
   const content = structured(await neonpanel.get(pathOf('reports', id)));
   return { title: `Report ${content['title'] ?? id}`, content };
 }
-
-const gone = () =>
-  new Refusal(
-    'unknown_id',
-    404,
-    'The signed-in NeonPanel user has no such record. Search again for it.',
-  );

@@ -1,7 +1,6 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import type * as z from 'zod';
-import { parseInner } from '../json-text.ts';
-import { isObject } from './answer.ts';
+import { isObject, parseInner, UNREADABLE } from '../json-text.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { plain } from './plain.ts';
 
@@ -25,6 +24,9 @@ export function argumentsOf(input: z.ZodObject, json: JsonSchema): StandardSchem
       vendor: 'neonpanel',
       jsonSchema: { input: () => json, output: () => json },
       validate(value) {
+        if (isObject(value) && Object.keys(UNREADABLE).every((key) => Object.hasOwn(value, key))) {
+          return { issues: [{ message: `arguments must be a JSON object ${knownOf(names)}` }] };
+        }
         const given = typed(withoutBlanks(unwrapped(value, names), optional), types);
         if (hidesPrototype(given)) return { issues: [{ message: 'must not contain "__proto__"' }] };
         const result = input.safeParse(given, {
@@ -125,9 +127,11 @@ function unknownArguments(
 ): string {
   const unknown = issue.keys.slice(0, 5).map((key) => `"${plain(key, 40)}"`);
   const atRoot = (issue.path ?? []).length === 0;
-  const known = names.length === 0 ? 'this tool takes no arguments' : `known: ${names.join(', ')}`;
-  return `unknown argument ${unknown.join(', ')}${atRoot ? ` (${known})` : ''}`;
+  return `unknown argument ${unknown.join(', ')}${atRoot ? ` ${knownOf(names)}` : ''}`;
 }
+
+const knownOf = (names: readonly string[]): string =>
+  names.length === 0 ? '(this tool takes no arguments)' : `(known: ${names.join(', ')})`;
 
 function typeName(expected: string): string {
   const known: Record<string, string> = {

@@ -42,6 +42,10 @@ export const unexpected = (requestId: string, writes: boolean): CallToolResult =
     requestId,
   );
 
+/** Why a tool is refused to a token that is good for others. In ASCII: it goes into a header, too. */
+export const scopeMissing = ({ name, scope }: { name: string; scope: string }): string =>
+  `The user has not allowed this: ${name} needs ${scope}. Ask them to reconnect NeonPanel and to allow it there.`;
+
 function refusalText(refusal: Refusal): string {
   const wait = refusal.retryAfterSeconds;
   return (

@@ -5,15 +5,21 @@ import { accessibleCompanies, type Company, folded } from './company.ts';
 import { formatId, type RecordId } from './records/ids.ts';
 import { linkOf } from './records/links.ts';
 import { listOf } from './records/lists.ts';
+import { besides, matching, type Sought, soughtBy, wordsOf } from './records/query.ts';
 import { pathOf } from './path.ts';
 import { plain } from './plain.ts';
 import { defineTool, READS, type Structured, type ToolContext } from './tool.ts';
 
-/** In how many companies items and warehouses are looked for: two calls to NeonPanel each. */
+/**
+ * In how many companies items and warehouses are looked for: four calls to NeonPanel each at most, two for the phrase
+ * and, where it finds nothing, two for a word of it.
+ */
 const MAX_COMPANIES = 10;
 const COMPANIES_AT_ONCE = 4;
 /** Of each kind in each company; NeonPanel has no smaller pages. */
 const PER_LIST = 10;
+/** What one word finds, before it is held against the others: NeonPanel has no larger pages. */
+const PER_WORD = 60;
 const MAX_RESULTS = 50;
 
 interface Result {
@@ -33,9 +39,9 @@ export const search = defineTool({
   description: [
     'Finds companies, inventory items, warehouses and reports by part of their name or code (SKU, ASIN,',
     'FNSKU) over all companies of the user. Each result has a title, a link and the id that fetch takes.',
-    'Give the words to look for, not a question: they are looked for as they stand.',
-    'Begin with the name of a company to search that one alone; otherwise items and warehouses are looked',
-    `for in the first ${MAX_COMPANIES} companies.`,
+    'Give the words of a name: they are looked for as they stand and, where that finds nothing, in any',
+    'order, without those that only ask. Begin with the name of a company to search that one alone;',
+    `otherwise items and warehouses are looked for in the first ${MAX_COMPANIES} companies.`,
     'For figures and for complete lists use the other tools.',
   ].join(' '),
   scope: READ,
@@ -45,61 +51,65 @@ export const search = defineTool({
     results: z.array(z.looseObject({ id: z.string(), title: z.string(), url: z.string() })),
   }),
   async run({ query }, context) {
+    const words = wordsOf(query);
     const companies = await accessibleCompanies(context);
-    const named = companies.find((company) => wordsAfter(company, query) !== undefined);
-    const words = named ? wordsAfter(named, query)! : query;
-    const among = named ? [named] : companies.slice(0, MAX_COMPANIES);
+    const { named, rest } = companyIn(words, companies);
+    const isAlone = named !== undefined && rest.length > 0;
+    const others = companies.filter((company) => company !== named);
+    const sought = soughtBy(isAlone ? rest : words);
+    if (!sought) return { results: [] };
+    const among = isAlone
+      ? [named]
+      : [...(named ? [named] : []), ...others].slice(0, MAX_COMPANIES);
     context.noteCompanies?.(among.map(({ uuid }) => uuid));
 
-    const found = named ? [named] : companies.filter((company) => isCalled(company, words));
-    const results = found.map(({ uuid, name }) =>
+    const called = isAlone ? [] : matching(others, sought, namesOf);
+    const results = [...(named ? [named] : []), ...called].map(({ uuid, name }) =>
       resultOf({ kind: 'company', company: uuid }, name, context),
     );
-    if (words !== '') {
-      results.push(...(await reports(words, context)));
-      for (let i = 0; i < among.length; i += COMPANIES_AT_ONCE) {
-        const some = among.slice(i, i + COMPANIES_AT_ONCE);
-        const inEach = await Promise.all(some.map((company) => inCompany(company, words, context)));
-        results.push(...inEach.flat());
-      }
+    results.push(...(await reports(sought, context)));
+    for (let i = 0; i < among.length; i += COMPANIES_AT_ONCE) {
+      const some = among.slice(i, i + COMPANIES_AT_ONCE);
+      const inEach = await Promise.all(some.map((company) => inCompany(company, sought, context)));
+      results.push(...inEach.flat());
     }
     return { results: results.slice(0, MAX_RESULTS) };
   },
 });
 
-/** What a query says besides the name of a company that it begins with. */
-function wordsAfter({ name, shortName }: Company, query: string): string | undefined {
-  const said = folded(query);
-  for (const start of [name, shortName].map(folded)) {
-    if (start !== '' && said === start) return '';
-    if (start !== '' && said.startsWith(`${start} `)) return said.slice(start.length).trim();
-  }
-  return undefined;
+/** The company that a query names, the one of the longest name, and what it says besides. */
+function companyIn(words: readonly string[], companies: readonly Company[]) {
+  const named = companies.flatMap((company) =>
+    [company.name, company.shortName].flatMap((name) => {
+      const rest = besides(name, words);
+      return rest === undefined ? [] : [{ named: company, rest }];
+    }),
+  );
+  const [first] = named.toSorted((a, b) => a.rest.length - b.rest.length);
+  return first ?? { named: undefined, rest: words };
 }
 
-const isCalled = ({ name, shortName }: Company, words: string): boolean =>
-  [name, shortName].some((text) => folded(text).includes(folded(words)));
+const namesOf = ({ name, shortName }: Company): string => `${name} ${shortName}`;
 
-async function reports(words: string, context: ToolContext): Promise<Result[]> {
+async function reports(sought: Sought, context: ToolContext): Promise<Result[]> {
   const all = await listOf(context, pathOf('reports'));
-  return all
-    .filter(({ title, group }) => folded(`${group} ${title}`).includes(folded(words)))
-    .map((report) =>
-      resultOf(
-        { kind: 'report', report: String(report['id']) },
-        `Report ${text(report['title'])} (${text(report['group'])})`,
-        context,
-        report,
-      ),
-    );
+  const textOf = (report: Structured) =>
+    ['report', report['group'], report['title'], report['description']].join(' ');
+  return matching(all, sought, textOf).map((report) =>
+    resultOf(
+      { kind: 'report', report: String(report['id']) },
+      `Report ${text(report['title'])} (${text(report['group'])})`,
+      context,
+      report,
+    ),
+  );
 }
 
-async function inCompany(company: Company, words: string, context: ToolContext) {
+async function inCompany(company: Company, sought: Sought, context: ToolContext) {
   const path = pathOf('companies', company.uuid);
-  const query = { search: words, page: 1, per_page: PER_LIST };
   const [items, warehouses] = await Promise.all([
-    listOf(context, path + pathOf('inventory-items'), query),
-    listOf(context, path + pathOf('warehouses'), query),
+    found(path + pathOf('inventory-items'), sought, itemText, context),
+    found(path + pathOf('warehouses'), sought, warehouseText, context),
   ]);
   return [
     ...items.map((item) =>
@@ -118,6 +128,25 @@ async function inCompany(company: Company, words: string, context: ToolContext) 
     ),
   ];
 }
+
+/** NeonPanel looks for a text as it stands. So a question, or a name in another order, is looked for by a word of it. */
+async function found(
+  path: string,
+  sought: Sought,
+  textOf: (record: Structured) => string,
+  context: ToolContext,
+): Promise<Structured[]> {
+  const { phrase, word } = sought;
+  const records = await listOf(context, path, { search: phrase, page: 1, per_page: PER_LIST });
+  if (records.length > 0 || folded(phrase) === word) return records;
+  const some = await listOf(context, path, { search: word, page: 1, per_page: PER_WORD });
+  return matching(some, sought, textOf).slice(0, PER_LIST);
+}
+
+const itemText = (item: Structured): string =>
+  ['item product', item['name'], item['sku'], item['asin'], item['fnsku'], item['id']].join(' ');
+
+const warehouseText = ({ name, type }: Structured): string => ['warehouse', name, type].join(' ');
 
 const resultOf = (
   id: RecordId,

@@ -101,6 +101,7 @@ const CONTRACTS: Record<string, Contract> = {
   'GET /sse': stream,
   'GET /sse/': stream,
   'POST /messages': { good: { status: 202 }, bare: refusal(401) },
+  'POST /messages/': { good: { status: 202 }, bare: refusal(401) },
   'POST /oauth2/revoke': { good: { status: 200 }, bare: refusal(400) },
   'GET /': {
     good: { status: 200, type: PAGE, with: [`${url}/mcp`] },
@@ -233,7 +234,8 @@ test('[N9] in the course of a sign-in every address answers as agreed', async (t
     const answer = { status: open.status, headers: open.headers, text: open.text() } as Received;
     t.deepEqual(heard(answer, good), good);
     asked.add(`GET ${path}`);
-    await ask('POST /messages', messages, {
+    const slash = path.slice('/sse'.length);
+    await ask(`POST /messages${slash}`, messages.replace('?', `${slash}?`), {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
     });

@@ -28,19 +28,19 @@ const weakKey = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.ex
 
 export const DISCOVERY: readonly Mistake[] = [
   {
-    title: '[F23] a firewall that stops the user agents of ChatGPT',
+    title: 'a firewall that stops the user agents of ChatGPT',
     distort: answer(isAgent(/openai|chatgpt/i), 403, WALL),
     step: 'user-agents',
     cause: /bot wall.*openai-mcp.*403/,
   },
   {
-    title: '[F23] a rate limit for the library that Claude uses',
+    title: 'a rate limit for the library that Claude uses',
     distort: answer(isAgent(/python-httpx/), 429, WALL),
     step: 'user-agents',
     cause: /bot wall.*python-httpx.*429/,
   },
   {
-    title: '[F23] a bot wall for everybody',
+    title: 'a bot wall for everybody',
     distort: answer(() => true, 403, WALL),
     step: 'reachable',
     cause: /bot wall or a login page in front/,
@@ -54,28 +54,28 @@ export const DISCOVERY: readonly Mistake[] = [
     skips: 'rest',
   },
   {
-    title: '[F22] a redirect of the MCP endpoint to one with a slash',
+    title: 'a redirect of the MCP endpoint to one with a slash',
     distort: answer(isMcp, 301, '', { location: '/mcp/' }),
     step: 'challenge',
     cause: /POST \/mcp is redirected \(301 to \/mcp\/\)/,
     skips: ['mcp-methods', 'bad-token'],
   },
   {
-    title: '[F31] nothing at the path of the MCP endpoint',
+    title: 'nothing at the path of the MCP endpoint',
     distort: answer(isMcp, 404, HTML),
     step: 'challenge',
     cause: /nothing speaks MCP at \/mcp/,
     skips: ['mcp-methods', 'bad-token'],
   },
   {
-    title: '[R1] [N23] a 401 without WWW-Authenticate',
+    title: 'a 401 without WWW-Authenticate',
     distort: editHeaders('/mcp', { 'www-authenticate': undefined }),
     step: 'challenge',
     cause: /no WWW-Authenticate/,
     also: ['bad-token'],
   },
   {
-    title: '[F3] [N46] an internal host in the challenge',
+    title: 'an internal host in the challenge',
     distort: editHeaders('/mcp', {
       'www-authenticate': `Bearer error="invalid_token", scope="neonpanel.read", resource_metadata="http://app:3000${PRM_MCP}"`,
     }),
@@ -83,7 +83,7 @@ export const DISCOVERY: readonly Mistake[] = [
     cause: /resource_metadata in the challenge points elsewhere: http:\/\/app:3000/,
   },
   {
-    title: '[F24] a 401 whose body is a page',
+    title: 'a 401 whose body is a page',
     distort: editReply('/mcp', ({ status, headers }) =>
       status === 401 ? { body: HTML, headers: { ...headers, 'content-type': 'text/html' } } : {},
     ),
@@ -98,7 +98,7 @@ export const DISCOVERY: readonly Mistake[] = [
     skips: ['mcp-methods', 'bad-token'],
   },
   {
-    title: '[N16] an open initialize, and no tools',
+    title: 'an open initialize, and no tools',
     distort: both(
       answer((asked) => isMcp(asked) && asked.body.includes('"initialize"'), 200, {
         jsonrpc: '2.0',
@@ -128,13 +128,13 @@ export const DISCOVERY: readonly Mistake[] = [
     cause: /token that is not valid is answered 500/,
   },
   {
-    title: '[N25] an empty Authorization header is a bad request',
+    title: 'an empty Authorization header is a bad request',
     distort: answer((asked) => isMcp(asked) && asked.headers.authorization === '', 400, {}),
     step: 'bad-token',
     cause: /empty Authorization header is answered 400/,
   },
   {
-    title: '[F5] no protected-resource metadata by way of the path',
+    title: 'no protected-resource metadata by way of the path',
     distort: answer(PRM_MCP, 404, refusal('not_found')),
     step: 'resource-metadata',
     cause: /oauth-protected-resource\/mcp is answered 404/,
@@ -142,32 +142,32 @@ export const DISCOVERY: readonly Mistake[] = [
     also: ['resource-identifier'],
   },
   {
-    title: '[N11] no protected-resource metadata at all',
+    title: 'no protected-resource metadata at all',
     distort: answer(PRM, 404, HTML),
     step: 'resource-metadata',
     cause: /oauth-protected-resource\/mcp is answered 404 text\/html/,
     skips: METADATA_STEPS,
   },
   {
-    title: '[F1] a final slash in resource',
+    title: 'a final slash in resource',
     distort: editJson(PRM_MCP, (body) => void (body.resource += '/')),
     step: 'resource-identifier',
     cause: /only the final slash differs/,
   },
   {
-    title: '[F2] [N27] the origin as resource of the MCP endpoint',
+    title: 'the origin as resource of the MCP endpoint',
     distort: editJson(PRM_MCP, (body) => void (body.resource = new URL(body.resource).origin)),
     step: 'resource-identifier',
     cause: /the path is another one/,
   },
   {
-    title: '[F3] an internal host in resource',
+    title: 'an internal host in resource',
     distort: editJson(PRM_MCP, (body) => void (body.resource = 'http://app:3000/mcp')),
     step: 'resource-identifier',
     cause: /the host is another one/,
   },
   {
-    title: '[F12] [R3] offline_access among the scopes of the resource',
+    title: 'offline_access among the scopes of the resource',
     distort: editJson(PRM, (body) => void body.scopes_supported.push('offline_access')),
     step: 'resource-identifier',
     cause: /scopes_supported of the resource lists offline_access/,
@@ -180,7 +180,7 @@ export const DISCOVERY: readonly Mistake[] = [
     cause: /authorization_servers is missing, empty/,
   },
   {
-    title: '[N1] an authorization server on another host, which is not there',
+    title: 'an authorization server on another host, which is not there',
     distort: editJson(PRM, (body) => void (body.authorization_servers = ['https://login.invalid'])),
     step: 'authorization-servers',
     cause: /on another host: https:\/\/login\.invalid/,
@@ -189,33 +189,33 @@ export const DISCOVERY: readonly Mistake[] = [
     skips: 'rest',
   },
   {
-    title: '[A2] [N11] no authorization server metadata',
+    title: 'no authorization server metadata',
     distort: answer(OAUTH, 404, HTML),
     step: 'oauth-metadata',
     cause: /\/\.well-known\/oauth-authorization-server is answered 404 text\/html/,
     skips: ['metadata-equal'],
   },
   {
-    title: '[A2] no OpenID discovery',
+    title: 'no OpenID discovery',
     distort: answer(OPENID, 404, HTML),
     step: 'openid-metadata',
     cause: /\/\.well-known\/openid-configuration is answered 404/,
     skips: ['metadata-equal'],
   },
   {
-    title: '[F5] metadata only at the root',
+    title: 'metadata only at the root',
     distort: answer(`${OAUTH}/mcp`, 404, HTML),
     step: 'metadata-variants',
     cause: /oauth-authorization-server\/mcp is answered 404/,
   },
   {
-    title: '[N9] two documents that differ',
+    title: 'two documents that differ',
     distort: editJson(OPENID, (body) => void (body.token_endpoint += '2')),
     step: 'metadata-equal',
     cause: /differ in token_endpoint$/,
   },
   {
-    title: '[A3] [F4] a final slash in the issuer',
+    title: 'a final slash in the issuer',
     distort: editJson(SERVER, (body) => void (body.issuer += '/')),
     step: 'issuer',
     cause: /issuer in oauth-authorization-server is .*only the final slash differs/,
@@ -223,14 +223,14 @@ export const DISCOVERY: readonly Mistake[] = [
     also: ['authorization-errors'],
   },
   {
-    title: '[N46] an issuer of another host',
+    title: 'an issuer of another host',
     distort: editJson(SERVER, (body) => void (body.issuer = 'http://my.neonpanel.example')),
     step: 'issuer',
     cause: /the host is another one/,
     also: ['authorization-errors'],
   },
   {
-    title: '[F3] endpoints with http behind a proxy',
+    title: 'endpoints with http behind a proxy',
     distort: editJson(
       SERVER,
       (body) => void (body.introspection_endpoint = 'http://mcp.example/i'),
@@ -239,19 +239,19 @@ export const DISCOVERY: readonly Mistake[] = [
     cause: /introspection_endpoint is not an https address/,
   },
   {
-    title: '[F26] [A4] PKCE not advertised',
+    title: 'PKCE not advertised',
     distort: editJson(SERVER, (body) => void delete body.code_challenge_methods_supported),
     step: 'pkce-advertised',
     cause: /code_challenge_methods_supported in oauth-authorization-server is missing/,
   },
   {
-    title: '[F26] PKCE with plain only',
+    title: 'PKCE with plain only',
     distort: editJson(SERVER, (body) => void (body.code_challenge_methods_supported = ['plain'])),
     step: 'pkce-advertised',
     cause: /does not contain S256/,
   },
   {
-    title: '[N4] [A6] no registration endpoint, nor metadata documents',
+    title: 'no registration endpoint, nor metadata documents',
     distort: editJson(SERVER, (body) => {
       delete body.registration_endpoint;
       delete body.client_id_metadata_document_supported;
@@ -268,7 +268,7 @@ export const DISCOVERY: readonly Mistake[] = [
     ],
   },
   {
-    title: '[A8] iss not announced',
+    title: 'iss not announced',
     distort: editJson(
       SERVER,
       (body) => void delete body.authorization_response_iss_parameter_supported,
@@ -277,19 +277,19 @@ export const DISCOVERY: readonly Mistake[] = [
     cause: /authorization_response_iss_parameter_supported is not true/,
   },
   {
-    title: '[N24] the method none not advertised',
+    title: 'the method none not advertised',
     distort: editJson(SERVER, (body) => void body.token_endpoint_auth_methods_supported.shift()),
     step: 'abilities-advertised',
     cause: /token_endpoint_auth_methods_supported does not contain none/,
   },
   {
-    title: '[A11] [F12] offline_access not advertised',
+    title: 'offline_access not advertised',
     distort: editJson(SERVER, (body) => void (body.scopes_supported = ['neonpanel.read'])),
     step: 'abilities-advertised',
     cause: /scopes_supported does not contain offline_access/,
   },
   {
-    title: '[F6] the page of a web application for what is not there',
+    title: 'the page of a web application for what is not there',
     distort: answer(/doctor-asks-for-nothing/, 200, HTML),
     step: 'unknown-well-known',
     cause: /unknown address below \/\.well-known\/ is answered 200 text\/html/,
@@ -331,25 +331,25 @@ export const DISCOVERY: readonly Mistake[] = [
     skips: ['jwks-private'],
   },
   {
-    title: '[F21] [N8] no CORS at the token endpoint',
+    title: 'no CORS at the token endpoint',
     distort: answer(isPreflight(TOKEN), 404, HTML),
     step: 'cors',
     cause: /preflight \(CORS\) of \/oauth2\/token is answered 404/,
   },
   {
-    title: '[F21] a preflight that wants a token',
+    title: 'a preflight that wants a token',
     distort: answer(isPreflight('/mcp'), 401, refusal('invalid_token')),
     step: 'cors',
     cause: /preflight \(CORS\) of \/mcp is answered 401/,
   },
   {
-    title: '[F21] a header that browsers may not send',
+    title: 'a header that browsers may not send',
     distort: editHeaders(isPreflight('/mcp'), { 'access-control-allow-headers': 'content-type' }),
     step: 'cors',
     cause: /does not allow the headers authorization/,
   },
   {
-    title: '[F21] a challenge that browsers may not see',
+    title: 'a challenge that browsers may not see',
     distort: editHeaders('/mcp', { 'access-control-expose-headers': undefined }),
     step: 'cors',
     cause: /does not see WWW-Authenticate/,

@@ -16,26 +16,26 @@ import { answer, editHeaders, editJson, editQuery, editReply } from './proxy.ts'
 
 export const ENDPOINTS: readonly Mistake[] = [
   {
-    title: '[N17] a page where the token endpoint fails',
+    title: 'a page where the token endpoint fails',
     distort: answer((asked) => isPost(TOKEN)(asked) && !!asked.headers.authorization, 500, HTML),
     step: 'token-errors',
     cause: /"null" at the token endpoint is answered 500 text\/html: HTML where clients parse JSON/,
   },
   {
-    title: '[N3] a token endpoint that wants JSON',
+    title: 'a token endpoint that wants JSON',
     distort: answer(isPost(TOKEN), 415, refusal('unsupported_media_type')),
     step: 'token-errors',
     cause: /the form is not understood/,
     also: ['unknown-client'],
   },
   {
-    title: '[N2] endpoints at other paths than the metadata names',
+    title: 'endpoints at other paths than the metadata names',
     distort: answer(isPost('/oauth2/revoke'), 404, refusal('not_found')),
     step: 'revocation-errors',
     cause: /the endpoint that the metadata names is not there/,
   },
   {
-    title: '[F19] an unknown client is told that its token is dead',
+    title: 'an unknown client is told that its token is dead',
     distort: answer(
       (asked) => isPost(TOKEN)(asked) && asked.body.includes('doctor-unknown'),
       400,
@@ -45,7 +45,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /unknown client at the token endpoint is answered 400 invalid_grant/,
   },
   {
-    title: '[N6] a broken registration crashes the server',
+    title: 'a broken registration crashes the server',
     distort: answer(
       (asked) => isPost(REGISTER)(asked) && asked.body === '{"redirect_uris": [',
       500,
@@ -55,68 +55,68 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /registration with broken JSON is answered 500.*crashes the server/,
   },
   {
-    title: '[F16] any redirect URI can be registered',
+    title: 'any redirect URI can be registered',
     distort: answer(isRegistrationWith('javascript:'), 201, { client_id: 'careless' }),
     step: 'registration-errors',
     cause: /a javascript: redirect URI is accepted/,
     leaves: 2,
   },
   {
-    title: '[N7] registration wants an initial access token',
+    title: 'registration wants an initial access token',
     distort: answer(isPost(REGISTER), 401, refusal('invalid_token')),
     step: 'registration',
     cause: /initial access token \(401\)/,
     skips: [...SHAPES, 'authorization', ...AUTHORIZATION_STEPS, 'clean-up'],
   },
   {
-    title: '[F23] [N6] a page where registration is',
+    title: 'a page where registration is',
     distort: answer(isRegistrationWith('NeonPanel doctor'), 500, HTML),
     step: 'registration',
     cause: /registration is answered 500 text\/html, not with JSON/,
     skips: [...SHAPES, 'authorization', ...AUTHORIZATION_STEPS, 'clean-up'],
   },
   {
-    title: '[F15] a secret for a client that wants none',
+    title: 'a secret for a client that wants none',
     distort: editJson(isPost(REGISTER), (body) => void (body.client_secret = 's')),
     step: 'registration',
     cause: /client without client authentication \(none\) is given a client_secret/,
   },
   {
-    title: '[F11] registered without refresh_token',
+    title: 'registered without refresh_token',
     distort: editJson(isPost(REGISTER), (body) => void (body.grant_types = ['authorization_code'])),
     step: 'registration',
     cause: /registered without it: it must sign in every hour/,
   },
   {
-    title: '[F16] Cursor refused for its scheme',
+    title: 'Cursor refused for its scheme',
     distort: answer(isRegistrationWith('cursor://'), 400, refusal('invalid_redirect_uri')),
     step: 'register-cursor',
     leaves: 4,
     cause: /registration of Cursor is refused: 400 application\/json invalid_redirect_uri/,
   },
   {
-    title: '[F14] Claude refused for its scope',
+    title: 'Claude refused for its scope',
     distort: answer(isRegistrationWith('claudeai'), 400, refusal('invalid_client_metadata')),
     step: 'register-claude',
     leaves: 4,
     cause: /registration of Claude is refused/,
   },
   {
-    title: '[F14] ChatGPT refused for a null',
+    title: 'ChatGPT refused for a null',
     distort: answer(isRegistrationWith('null'), 400, refusal('invalid_client_metadata')),
     step: 'register-chatgpt',
     leaves: 4,
     cause: /registration of ChatGPT is refused/,
   },
   {
-    title: '[F18] VS Code refused for a grant type',
+    title: 'VS Code refused for a grant type',
     distort: answer(isRegistrationWith('device_code'), 400, refusal('invalid_client_metadata')),
     step: 'register-vscode',
     leaves: 4,
     cause: /registration of VS Code is refused/,
   },
   {
-    title: '[F17] [A7] Claude Code refused for a loopback address without application_type',
+    title: 'Claude Code refused for a loopback address without application_type',
     distort: answer(isRegistrationWith('http://localhost:'), 400, refusal('invalid_redirect_uri')),
     step: 'register-claude-code',
     leaves: 4,
@@ -125,14 +125,14 @@ export const ENDPOINTS: readonly Mistake[] = [
     skips: ['redirect-loopback'],
   },
   {
-    title: '[N12] an ordinary request is refused',
+    title: 'an ordinary request is refused',
     distort: editQuery(AUTHORIZE, (query) => void query.set('response_type', 'token')),
     step: 'authorization',
     cause: /is answered at the client with error=unsupported_response_type/,
     skips: AUTHORIZATION_STEPS,
   },
   {
-    title: '[F32] a request without scope is refused',
+    title: 'a request without scope is refused',
     distort: (asked, forward) => {
       const { pathname, searchParams } = asked.url;
       if (pathname !== AUTHORIZE || searchParams.has('scope')) return forward(asked);
@@ -142,7 +142,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /a request without a scope is refused with a page/,
   },
   {
-    title: '[F12] [F13] [N13] an advertised scope is refused',
+    title: 'an advertised scope is refused',
     distort: (asked, forward) =>
       asked.url.searchParams.get('scope')?.includes('offline_access')
         ? { status: 400, headers: {}, body: 'invalid_scope' }
@@ -151,7 +151,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /every advertised scope .*offline_access.* is refused/,
   },
   {
-    title: '[F1] [F8] an alias of the resource is refused',
+    title: 'an alias of the resource is refused',
     distort: (asked, forward) =>
       asked.url.searchParams.get('resource')?.endsWith('/mcp/')
         ? { status: 400, headers: {}, body: 'invalid_target' }
@@ -160,7 +160,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /for the resource .*\/mcp\/ is refused/,
   },
   {
-    title: '[F1] any resource is accepted',
+    title: 'any resource is accepted',
     distort: editQuery(AUTHORIZE, (query) => {
       if (query.get('resource')?.includes('foreign')) query.delete('resource');
     }),
@@ -168,7 +168,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /foreign resource goes on to sign-in/,
   },
   {
-    title: '[A13] PKCE not required',
+    title: 'PKCE not required',
     distort: editQuery(AUTHORIZE, (query) => {
       if (query.has('state', 'doctor-'.padEnd(2_000, 's'))) return;
       if (query.has('code_challenge')) return;
@@ -179,7 +179,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /request without PKCE goes on to sign-in/,
   },
   {
-    title: '[F27] a long state is cut',
+    title: 'a long state is cut',
     distort: editReply(AUTHORIZE, ({ headers }) => ({
       headers: { ...headers, location: String(headers.location).replace(/s{500,}/, 'sss') },
     })),
@@ -187,7 +187,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /state comes back changed \(\d+ of 2000 characters\)/,
   },
   {
-    title: '[F36] [A8] iss missing in errors',
+    title: 'iss missing in errors',
     distort: editReply(AUTHORIZE, ({ headers }) => ({
       headers: {
         ...headers,
@@ -198,7 +198,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /iss is announced, and missing in an error response/,
   },
   {
-    title: '[F36] an unknown client is redirected',
+    title: 'an unknown client is redirected',
     distort: (asked, forward) => {
       const { searchParams: query } = asked.url;
       if (query.get('client_id') !== 'doctor-unknown') return forward(asked);
@@ -209,7 +209,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /unknown client is answered at the client with error=invalid_client/,
   },
   {
-    title: '[F20] form-action on the consent page',
+    title: 'form-action on the consent page',
     distort: editHeaders(/^\/interaction\//, {
       'content-security-policy': "frame-ancestors 'none'; form-action 'self'",
     }),
@@ -217,13 +217,13 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /form-action: Chromium blocks the redirect/,
   },
   {
-    title: '[F20] an opener policy on the consent page',
+    title: 'an opener policy on the consent page',
     distort: editHeaders(/^\/interaction\//, { 'cross-origin-opener-policy': 'same-origin' }),
     step: 'consent-page',
     cause: /Cross-Origin-Opener-Policy: same-origin/,
   },
   {
-    title: '[A9] [N5] redirect URIs compared without their final slash',
+    title: 'redirect URIs compared without their final slash',
     distort: editQuery(AUTHORIZE, (query) => {
       const uri = query.get('redirect_uri')!;
       if (/callback\/$|redirect\/$/.test(uri)) query.set('redirect_uri', uri.slice(0, -1));
@@ -232,7 +232,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /differs in its slash goes on to sign-in/,
   },
   {
-    title: '[A9] [N5] redirect URIs compared by their beginning',
+    title: 'redirect URIs compared by their beginning',
     distort: editQuery(AUTHORIZE, (query) => {
       const uri = query.get('redirect_uri')!;
       query.set('redirect_uri', uri.replace('.doctor.example', ''));
@@ -241,7 +241,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     cause: /differs in its host goes on to sign-in/,
   },
   {
-    title: '[F17] the port of a loopback address matters',
+    title: 'the port of a loopback address matters',
     distort: (asked, forward) =>
       asked.url.searchParams.get('redirect_uri')?.includes(':61999')
         ? { status: 400, headers: {}, body: 'redirect_uri mismatch' }

@@ -36,25 +36,25 @@ const error = (code: string) => ({ error: code, error_description: 'No.' });
 export const LOGIN_MISTAKES: readonly Mistake[] = [
   // With the secret that they are then given, the rest must work.
   ...['client_secret_basic', 'client_secret_post'].map((method): Mistake => ({
-    title: `[F15] ${method} for a client that wants none`,
+    title: `${method} for a client that wants none`,
     distort: registeredFor(method),
     step: 'registration',
     cause: new RegExp(`wants no secret \\(none\\) is registered for ${method}`),
   })),
   {
-    title: '[A8] [F4] iss in the answer is another spelling',
+    title: 'iss in the answer is another spelling',
     distort: editReply(BACK, withLocation(/iss=([^&]*)/, 'iss=$1%2F')),
     step: 'sign-in',
     cause: /iss in the answer is .*\/, not /,
   },
   {
-    title: '[F27] state is changed on the way back',
+    title: 'state is changed on the way back',
     distort: editReply(BACK, withLocation(/state=\w{4}/, 'state=')),
     step: 'sign-in',
     cause: /state does not come back unchanged/,
   },
   {
-    title: '[N1] the login ends in an error at the client',
+    title: 'the login ends in an error at the client',
     distort: editReply(BACK, withLocation(/code=[^&]*/, 'error=server_error')),
     step: 'sign-in',
     cause: /the client gets error=server_error/,
@@ -69,19 +69,19 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     ],
   },
   {
-    title: '[A1] any PKCE verifier is accepted',
+    title: 'any PKCE verifier is accepted',
     distort: anyVerifier(),
     step: 'wrong-verifier',
     cause: /wrong code_verifier is accepted/,
   },
   {
-    title: '[A9] any redirect URI is accepted at the token endpoint',
+    title: 'any redirect URI is accepted at the token endpoint',
     distort: anyRedirectUri(),
     step: 'wrong-redirect',
     cause: /another redirect_uri is accepted/,
   },
   {
-    title: '[N17] a page where the code is exchanged',
+    title: 'a page where the code is exchanged',
     distort: editReply(isCode, ({ status, headers }) =>
       status === 200
         ? { status: 500, body: HTML, headers: { ...headers, 'content-type': 'text/html' } }
@@ -93,50 +93,50 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     skips: ['token-claims', 'token-accepted', ...WITH_TOKEN],
   },
   {
-    title: '[N18] token_type in lower case',
+    title: 'token_type in lower case',
     distort: editJson(isCode, (body) => void (body.token_type &&= 'bearer')),
     step: 'token-response',
     cause: /token_type is "bearer", not "Bearer"/,
   },
   {
-    title: '[N18] expires_in as a string',
+    title: 'expires_in as a string',
     distort: editJson(isCode, (body) => void (body.expires_in &&= '3600')),
     step: 'token-response',
     cause: /expires_in is "3600", not a number/,
   },
   {
-    title: '[F11] no refresh token',
+    title: 'no refresh token',
     distort: editJson(isToken, (body) => void delete body.refresh_token),
     step: 'token-response',
     cause: /there is no refresh_token/,
     skips: ['refresh', 'refresh-parallel'],
   },
   {
-    title: '[N17] a token response that may be cached',
+    title: 'a token response that may be cached',
     distort: editHeaders(isCode, { 'cache-control': 'public, max-age=60' }),
     step: 'token-response',
     cause: /no Cache-Control: no-store/,
   },
   {
-    title: '[N18] no scope in the token response',
+    title: 'no scope in the token response',
     distort: editJson(isCode, (body) => void delete body.scope),
     step: 'token-response',
     cause: /scope is missing/,
   },
   {
-    title: '[N14] another audience in the token',
+    title: 'another audience in the token',
     distort: reminted((claims) => ({ ...claims, aud: 'neonpanel' })),
     step: 'token-claims',
     cause: /aud in the token is "neonpanel", not http/,
   },
   {
-    title: '[A3] another issuer in the token',
+    title: 'another issuer in the token',
     distort: reminted((claims) => ({ ...claims, iss: `${claims.iss}/` })),
     step: 'token-claims',
     cause: /iss in the token is .*\/, not /,
   },
   {
-    title: '[N18] no sub in the token',
+    title: 'no sub in the token',
     distort: reminted(({ sub, ...claims }) => claims),
     step: 'token-claims',
     cause: /the token has no sub/,
@@ -152,13 +152,13 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /clock: iat is \d+ s away/,
   },
   {
-    title: '[D12] a token signed with a key that is not published',
+    title: 'a token signed with a key that is not published',
     distort: reminted((claims) => claims, false),
     step: 'token-claims',
     cause: /signature can not be verified with the published keys/,
   },
   {
-    title: '[F7] [N13] MCP refuses what the token endpoint issues',
+    title: 'MCP refuses what the token endpoint issues',
     distort: answer(isCall('initialize'), 401, error('invalid_token'), {
       'www-authenticate': 'Bearer error="invalid_token"',
     }),
@@ -167,7 +167,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     skips: WITH_TOKEN,
   },
   {
-    title: '[N8] the scheme bearer is compared exactly',
+    title: 'the scheme bearer is compared exactly',
     distort: answer(
       ({ headers }) => /^bearer ey/.test(headers.authorization ?? ''),
       401,
@@ -177,7 +177,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /scheme "bearer" in lower case is answered 401/,
   },
   {
-    title: '[N20] capabilities that are not objects',
+    title: 'capabilities that are not objects',
     distort: editJson(isCall('initialize'), ({ result }) => {
       if (result) result.capabilities.tools = true;
     }),
@@ -185,7 +185,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /capabilities\.tools is true, not an object/,
   },
   {
-    title: '[N19] a version of the protocol that does not exist',
+    title: 'a version of the protocol that does not exist',
     distort: editJson(isCall('initialize'), ({ result }) => {
       if (result) result.protocolVersion = '2025-01-01';
     }),
@@ -193,26 +193,26 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /protocolVersion is "2025-01-01", which is no version/,
   },
   {
-    title: '[N26] the notification that all is well is refused',
+    title: 'the notification that all is well is refused',
     distort: answer(isCall('notifications/initialized'), 401, error('invalid_token')),
     step: 'initialize',
     cause: /notifications\/initialized is answered 401 application\/json, not 202/,
   },
   {
-    title: '[F25] the question of newer clients crashes the server',
+    title: 'the question of newer clients crashes the server',
     distort: answer(isCall('server/discover'), 500, HTML),
     step: 'server-discover',
     cause: /server\/discover, with which ChatGPT begins, is answered 500/,
   },
   {
-    title: '[F25] no tools',
+    title: 'no tools',
     distort: editJson(isCall('tools/list'), ({ result }) => void (result.tools = [])),
     step: 'tools-list',
     cause: /tools\/list is empty, although the token is accepted/,
     skips: ['tools-schemas', 'tools-hints', 'tools-size', 'tools-call'],
   },
   {
-    title: '[N31] a dot in the name of a tool',
+    title: 'a dot in the name of a tool',
     distort: editTools((tool) => ({ ...tool, name: `neonpanel.${tool.name}` })),
     step: 'tools-list',
     cause: /"neonpanel\.\w+" has characters or a length that clients refuse/,
@@ -220,7 +220,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     also: ['tools-call'],
   },
   {
-    title: '[N15] [N34] a schema that refers to another',
+    title: 'a schema that refers to another',
     distort: editTools((tool) => ({
       ...tool,
       inputSchema: { ...tool.inputSchema, properties: { page: { $ref: '#/$defs/page' } } },
@@ -229,7 +229,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /the schema of listCompanies: uses \$ref/,
   },
   {
-    title: '[F25] [N28] a tool without its hints',
+    title: 'a tool without its hints',
     distort: editTools(({ annotations: { readOnlyHint }, ...tool }) => ({
       ...tool,
       annotations: { readOnlyHint },
@@ -238,13 +238,13 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /1 tools leave out .*destructiveHint.*listCompanies/,
   },
   {
-    title: '[N42] a list of tools that fills the model',
+    title: 'a list of tools that fills the model',
     distort: editTools((tool) => ({ ...tool, description: 'Long. '.repeat(10_000) })),
     step: 'tools-size',
     cause: /the list of tools has \d+ bytes, more than 40000/,
   },
   {
-    title: '[N22] a result that is no tool result',
+    title: 'a result that is no tool result',
     distort: editJson(
       isCall('tools/call'),
       (message) => void (message.result = { name: 'x', result: {} }),
@@ -253,32 +253,32 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /the result of listCompanies has no content/,
   },
   {
-    title: '[N36] outputSchema without structuredContent',
+    title: 'outputSchema without structuredContent',
     distort: editJson(isCall('tools/call'), ({ result }) => void delete result.structuredContent),
     step: 'tools-call',
     cause: /has an outputSchema, and its result no structuredContent/,
   },
   {
-    title: '[A10] a refresh token that does not rotate',
+    title: 'a refresh token that does not rotate',
     distort: withoutRotation(),
     step: 'refresh',
     cause: /the refresh token does not rotate/,
   },
   {
-    title: '[F9] [F13] the refresh is refused',
+    title: 'the refresh is refused',
     distort: answer(isRefreshOf(/doctor-unknown/, false), 400, error('invalid_target')),
     step: 'refresh',
     cause: /exchanging the refresh token is answered 400 application\/json invalid_target/,
     skips: ['refresh-parallel', 'revocation'],
   },
   {
-    title: '[F10] of two refreshes at once, one loses',
+    title: 'of two refreshes at once, one loses',
     distort: onlyOneAtATime(),
     step: 'refresh-parallel',
     cause: /of two refreshes at once, one is answered 400/,
   },
   {
-    title: '[D7] revocation that changes nothing',
+    title: 'revocation that changes nothing',
     distort: answer(
       ({ url, body }) => url.pathname === '/oauth2/revoke' && body.includes('client_id'),
       200,
@@ -288,7 +288,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /access token still works a second after/,
   },
   {
-    title: '[F29] a dead refresh token is answered like a missing one',
+    title: 'a dead refresh token is answered like a missing one',
     distort: editReply(isRefresh, ({ status, body }) =>
       status === 400 && body.includes('invalid_grant')
         ? { status: 401, body: JSON.stringify(error('invalid_token')) }
@@ -298,7 +298,7 @@ export const LOGIN_MISTAKES: readonly Mistake[] = [
     cause: /a dead refresh token is answered 401 application\/json invalid_token/,
   },
   {
-    title: '[D9] a code works twice',
+    title: 'a code works twice',
     distort: replayable(),
     step: 'code-reuse',
     cause: /a code that was used is accepted again/,

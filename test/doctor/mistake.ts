@@ -2,7 +2,7 @@ import type { Asked, Distortion } from './proxy.ts';
 
 /** One thing that is wrong, and what doctor has to say of it. */
 export interface Mistake {
-  /** With the ids of the failures it stands for. */
+  /** Without ids: it is of another server. */
   readonly title: string;
   readonly distort: Distortion;
   /** The step that must name it. */

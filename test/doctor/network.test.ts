@@ -56,7 +56,7 @@ test.serial('a name that does not exist is a matter of DNS', async (t) => {
 });
 
 test.serial(
-  '[F23] an address that only its own network can reach, and http beyond this machine, are named',
+  'an address that only its own network can reach, and http beyond this machine, are named',
   async (t) => {
     const server = await startTestServer((_, response) => response.end());
     t.teardown(() => server.close());
@@ -122,28 +122,25 @@ test.serial('plain HTTP where TLS is expected is named', async (t) => {
   await assertStopsAt(t, `https://localhost:${server.port}`, 'tls', cause);
 });
 
-test.serial(
-  '[F30] a server that says nothing is a timeout, one that hangs up a reset',
-  async (t) => {
-    const silent = createServer((socket) => void socket.on('error', () => {}));
-    const rude = createServer((socket) => void socket.once('data', () => socket.destroy()));
-    // Long enough for a connection on a machine that is busy.
-    const quick = { timeoutMs: 1_500 };
-    await assertStopsAt(
-      t,
-      `http://localhost:${await listen(t, silent)}`,
-      'reachable',
-      /^timeout: .* did not answer within 1\.5 s/,
-      quick,
-    );
-    await assertStopsAt(
-      t,
-      `http://localhost:${await listen(t, rude)}`,
-      'reachable',
-      /^connection reset/,
-    );
-  },
-);
+test.serial('a server that says nothing is a timeout, one that hangs up a reset', async (t) => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  const rude = createServer((socket) => void socket.once('data', () => socket.destroy()));
+  // Long enough for a connection on a machine that is busy.
+  const quick = { timeoutMs: 1_500 };
+  await assertStopsAt(
+    t,
+    `http://localhost:${await listen(t, silent)}`,
+    'reachable',
+    /^timeout: .* did not answer within 1\.5 s/,
+    quick,
+  );
+  await assertStopsAt(
+    t,
+    `http://localhost:${await listen(t, rude)}`,
+    'reachable',
+    /^connection reset/,
+  );
+});
 
 test.serial('an answer without end is cut off', async (t) => {
   const endless = await startTestServer((_, response) => {
@@ -174,7 +171,7 @@ test.serial('when the time for all of it is up, the rest is skipped', async (t) 
 });
 
 test.serial(
-  '[F6] [N11] of a web application that answers everything with its page, discovery says so',
+  'of a web application that answers everything with its page, discovery says so',
   async (t) => {
     const app = await startTestServer((_, response) => {
       response.setHeader('content-type', 'text/html').end('<!doctype html><div id="app"></div>');
@@ -191,7 +188,7 @@ test.serial(
 );
 
 test.serial(
-  "[A3] [F5] [F21] [N4] of somebody else's server, discovery and registration name what is wrong",
+  "of somebody else's server, discovery and registration name what is wrong",
   async (t) => {
     const other = await startTestServer(({ method, url }, response) => {
       const { origin, pathname } = url;

@@ -57,6 +57,7 @@ export const ROUTES: readonly Route[] = [
   { path: '/sse', kind: 'mcp', methods: ['GET', 'HEAD'] },
   { path: '/sse/', kind: 'mcp', methods: ['GET', 'HEAD'] },
   { path: '/messages', kind: 'messages', methods: ['POST'] },
+  { path: '/messages/', kind: 'messages', methods: ['POST'] },
   { path: '/', kind: 'front door', methods: ['GET', 'HEAD', 'POST'] },
   { path: '/assets/style.css', kind: 'asset', methods: ['GET', 'HEAD'] },
   { path: '/assets/icon.svg', kind: 'asset', methods: ['GET', 'HEAD'] },

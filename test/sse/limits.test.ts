@@ -116,7 +116,18 @@ test.serial('no more messages of a stream are worked on than its share', async (
   const stream = await openEventStream(url, token);
   const endpoint = await stream.endpoint();
   const post = (id: number) => postMessage(url, endpoint, token, toolRequest(id, 'listReports'));
-  for (const id of [1, 2, 3]) t.is((await post(id)).status, 202);
+  const batch = (...ids: number[]) =>
+    postMessage(
+      url,
+      endpoint,
+      token,
+      ids.map((id) => toolRequest(id, 'listReports')),
+    );
+  t.is((await batch(1, 2)).status, 202);
+  t.is((await batch(3, 4)).status, 429, 'the requests are counted, not the POSTs');
+  t.is((await post(3)).status, 202);
+  const notification = { jsonrpc: '2.0', method: 'notifications/initialized' };
+  t.is((await postMessage(url, endpoint, token, notification)).status, 202);
   const refused = await post(4);
   t.is(refused.status, 429);
   t.is(refused.headers.get('retry-after'), '1');

@@ -305,7 +305,7 @@ test.serial(
       [`/messages?sessionId=${'x'.repeat(8_000)}`, 404],
       ['/messages?sessionId=__proto__', 404],
       ['/messages?sessionId=%00%0d%0aevent:%20x', 404],
-      [`/messages/?sessionId=${id}`, 404],
+      [`/messages/x?sessionId=${id}`, 404],
     ];
     for (const [path, status] of cases) {
       const answer = await postMessage(url, path, token, LIST);
@@ -325,7 +325,11 @@ test.serial(
       ['[]', 400, -32600],
       [Array.from({ length: 21 }, () => LIST), 400, -32600],
       ['['.repeat(1_000) + ']'.repeat(1_000), 400, -32600],
-      [{ jsonrpc: '1.0', id: 1, method: 'ping' }, 400, -32700],
+      [{ jsonrpc: '1.0', id: 7, method: 'ping' }, 400, -32600],
+      [{ jsonrpc: '1.0', id: 7 }, 400, -32600],
+      [{ jsonrpc: '2.0', id: {}, method: 'ping' }, 400, -32600],
+      [[LIST, { jsonrpc: '1.0', id: 7, method: 'ping' }], 400, -32600],
+      [LIST, 415, -32600, { 'content-encoding': 'gzip' }],
       [JSON.stringify(LIST), 415, -32600, { 'content-type': 'text/plain' }],
       [LIST, 400, -32000, { 'mcp-protocol-version': '2199-01-01' }],
       [{ filler: 'x'.repeat(1024 * 1024) }, 413, -32000],
@@ -335,6 +339,7 @@ test.serial(
       t.is(answer.status, status, answer.text);
       t.is(answer.json.error.code, code, answer.text);
       t.truthy(answer.json.error.data.request_id);
+      t.is(answer.json.id, (body as { id?: unknown }).id === 7 ? 7 : null, answer.text);
     }
     // A method that does not exist, and what only newer clients ask, are questions and get an answer.
     await postMessage(url, endpoint, token, { ...LIST, method: 'no/such' });

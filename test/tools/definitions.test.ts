@@ -20,9 +20,9 @@ test('the definitions are what they were when somebody last looked at them', (t)
   t.snapshot(definitions);
 });
 
-test('[N42] the 16 tools fit into 32 kB of JSON, and every description into 700 characters', (t) => {
+test('[N42] the 16 tools fit into 36 kB of JSON, and every description into 700 characters', (t) => {
   t.is(definitions.length, 16);
-  t.true(Buffer.byteLength(JSON.stringify(definitions)) <= 32_000);
+  t.true(Buffer.byteLength(JSON.stringify(definitions)) <= 36_000);
   for (const { name, description, title } of definitions) {
     t.true(description.length >= 100 && description.length <= 700, name);
     t.regex(title, /^[A-Z][A-Za-z ]{5,59}$/);

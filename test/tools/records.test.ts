@@ -1,5 +1,6 @@
 import test from 'ava';
 import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
+import type { Refusal } from '../../errors.ts';
 import { fetch } from '../../mcp/tools/fetch.ts';
 import { search } from '../../mcp/tools/search.ts';
 import { textOf } from '../../mcp/tools/records/text.ts';
@@ -28,7 +29,6 @@ const list = (data: unknown[]) => ({ body: { current_page: 1, last_page: 1, data
 
 /** One company with a mug, one without, a report. */
 function answer({ path, query }: Sent): Answer {
-  if (path === '/companies') return list([HPH, TIDE]);
   if (path === '/reports') return { body: { count: 1, data: [REPORT] } };
   if (path === '/reports/4') return { body: { ...REPORT, sheets: [] } };
   if (path.startsWith(`/companies/${TIDE.uuid}`)) return list([]);
@@ -40,11 +40,13 @@ function answer({ path, query }: Sent): Answer {
   return list([{ inventory: MUG, balance: 12 }]);
 }
 
-const find = async (query: string, upstream = recordingUpstream(answer)) => {
+const find = async (query: string, upstream = recordingUpstream(answer, [HPH, TIDE])) => {
   const { results } = (await runTool(search, { query }, upstream.context)) as any;
   return { results, ids: results.map(({ id }: { id: string }) => id), sent: upstream.sent };
 };
 
+const NO_SUCH =
+  'The signed-in NeonPanel user has no such record. Search again, and take the id from a result.';
 const ITEM = `item:${HPH.uuid}:7`;
 const SHED = `warehouse:${HPH.uuid}:${WAREHOUSE.uuid}`;
 
@@ -66,11 +68,14 @@ test('[F25] search finds items, warehouses and reports over all companies, each 
   ]);
 });
 
-test('search finds companies by part of their names, and one that is named alone is all that is meant', async (t) => {
+test('search finds companies by part of their names, and what bears the name of one besides it', async (t) => {
   t.deepEqual((await find('PINE')).ids, [`company:${HPH.uuid}`]);
   const { ids, sent } = await find('hph');
   t.deepEqual(ids, [`company:${HPH.uuid}`]);
-  t.is(sent.length, 1);
+  t.is(sent.length, 6, 'the companies, the reports, and two lists in each company');
+  const named = { ...TIDE, name: 'Mug' };
+  const upstream = recordingUpstream(answer, [HPH, named]);
+  t.deepEqual((await find('mug', upstream)).ids, [`company:${named.uuid}`, 'report:4', ITEM, SHED]);
 });
 
 test('a query that begins with a company is about that one alone', async (t) => {
@@ -78,11 +83,67 @@ test('a query that begins with a company is about that one alone', async (t) => 
     const { ids, sent } = await find(query);
     t.deepEqual(ids, [`company:${HPH.uuid}`, 'report:4', ITEM, SHED], query);
     t.false(sent.some(({ path }) => path.includes(TIDE.uuid)));
-    t.true(sent.every(({ query: asked }) => /^mug$|^undefined$/.test(String(asked['search']))));
+    t.true(sent.every(({ query: asked }) => /^mug$|^undefined$/i.test(String(asked['search']))));
   }
 });
 
-test('search looks into ten companies, four at a time, and no list of results is longer than 50', async (t) => {
+/** As NeonPanel looks: for the text as it stands. */
+function shop({ path, query }: Sent): Answer {
+  if (path === '/reports') {
+    const reports = [
+      REPORT,
+      { id: 5, title: 'Restock', group: 'Forecasting', description: 'What to order of lamps' },
+    ];
+    return { body: { count: 2, data: reports } };
+  }
+  if (path.startsWith(`/companies/${TIDE.uuid}`)) return list([]);
+  const records = path.endsWith('/warehouses')
+    ? [WAREHOUSE]
+    : ['Harbor Lamp', 'Harbor Mug', 'Floor Lamp, Tall'].map((name, i) => ({
+        id: i + 1,
+        name,
+        sku: `HPH-0${i + 1}`,
+      }));
+  const wanted = String(query['search']).toLowerCase();
+  const found = records.filter((record) => JSON.stringify(record).toLowerCase().includes(wanted));
+  return list(found.slice(0, Number(query['per_page'])));
+}
+
+const item = (n: number) => `item:${HPH.uuid}:${n}`;
+for (const [query, expected] of [
+  ['Harbor Lamp', [item(1)]],
+  ['  harbor   lamp ', [item(1)]],
+  ['lamp harbor', [item(1)]],
+  ['lamp, harbor', [item(1)]],
+  ['lamp,harbor.', [item(1)]],
+  ['What is the stock of the Harbor Lamp?', [item(1)]],
+  ['How many units of “Harbor Lamp” do we have at HPH?', [`company:${HPH.uuid}`, item(1)]],
+  ['HPH: floor lamp tall', [`company:${HPH.uuid}`, item(3)]],
+  ['hph-02 cost', [item(2)]],
+  ['Where is the mug depot', [SHED]],
+  ['restock lamps', ['report:5']],
+  ['Which forecasting report shows what to order of lamps?', ['report:5']],
+  ['harbor chair', []],
+  ['What is it?', []],
+] as const) {
+  test(`[F25] search understands "${query}"`, async (t) => {
+    const { ids, sent } = await find(query, recordingUpstream(shop, [HPH, TIDE]));
+    t.deepEqual(ids, [...expected]);
+    for (const { uuid } of [HPH, TIDE]) {
+      t.true(sent.filter(({ path }) => path.includes(uuid)).length <= 4);
+    }
+  });
+}
+
+test('a query of nothing but punctuation finds nothing, and asks about nothing', async (t) => {
+  for (const query of ['???', '“ ”', '-', '&']) {
+    const upstream = recordingUpstream(shop, [HPH, TIDE]);
+    t.deepEqual(await runTool(search, { query }, upstream.context), { results: [] });
+    t.true(upstream.sent.every(({ path }) => path === '/companies'));
+  }
+});
+
+test('search looks into ten companies, four at a time and with four calls each at most, and no list of results is longer than 50', async (t) => {
   const companies = Array.from({ length: 14 }, (_, i) => ({
     ...TIDE,
     uuid: i.toString(16).repeat(40).slice(0, 40),
@@ -122,6 +183,21 @@ test('search looks into ten companies, four at a time, and no list of results is
   t.is(noted[0]!.length, 10);
 });
 
+test('where nothing is called so, a search takes four calls a company and no more', async (t) => {
+  const companies = Array.from({ length: 14 }, (_, i) => ({
+    ...TIDE,
+    uuid: `c${i}`,
+    name: `C${i}`,
+  }));
+  const { ids, sent } = await find(
+    'tall harbor lamp',
+    recordingUpstream(() => list([]), companies),
+  );
+  t.deepEqual(ids, []);
+  t.is(sent.filter(({ path }) => path.startsWith('/companies/')).length, 40);
+  t.is(new Set(sent.map(({ path }) => path.split('/')[2])).size - 1, 10);
+});
+
 test('a company whose items or reports the user may not see has none; one that does not answer is an error', async (t) => {
   const forbidden = new NeonpanelError('forbidden', 'no', { status: 403 });
   const hidden = recordingUpstream((sent) =>
@@ -136,7 +212,7 @@ test('a company whose items or reports the user may not see has none; one that d
 test('fetch returns every kind of record as text, under the id, title and link that search gave it', async (t) => {
   const { results } = await find('hph mug');
   for (const { id, url } of results) {
-    const { context } = recordingUpstream(answer);
+    const { context } = recordingUpstream(answer, [HPH, TIDE]);
     const found = (await runTool(fetch, { id }, context)) as any;
     t.is(found.id, id);
     t.is(found.url, url);
@@ -144,7 +220,7 @@ test('fetch returns every kind of record as text, under the id, title and link t
     t.is(found.metadata.kind, id.split(':')[0]);
     t.regex(found.text, /Mug|Harbor/, id);
   }
-  const { context } = recordingUpstream(answer);
+  const { context } = recordingUpstream(answer, [HPH, TIDE]);
   const shed = (await runTool(fetch, { id: SHED }, context)) as any;
   t.regex(shed.text, /warehouse:\n {2}uuid: b+\n {2}name: Mug Depot/);
   t.regex(shed.text, /balance: 12/);
@@ -153,7 +229,7 @@ test('fetch returns every kind of record as text, under the id, title and link t
 });
 
 test('an id that search never gave is refused before anybody is asked; one that is gone says so', async (t) => {
-  const { sent, context } = recordingUpstream(answer);
+  const { sent, context } = recordingUpstream(answer, [HPH, TIDE]);
   for (const id of [
     'x',
     'item:7',
@@ -169,10 +245,17 @@ test('an id that search never gave is refused before anybody is asked; one that 
   await t.throwsAsync(runTool(fetch, { id: `company:${'d'.repeat(40)}` }, context), {
     name: 'Refusal',
   });
-  const missing = recordingUpstream(() => notFound());
-  await t.throwsAsync(runTool(fetch, { id: 'report:9' }, missing.context), {
-    name: 'NeonpanelError',
-  });
+  const forbidden = () => new NeonpanelError('forbidden', 'no', { status: 403 });
+  for (const refuse of [notFound, forbidden]) {
+    for (const id of ['report:9', ITEM, SHED]) {
+      const missing = recordingUpstream(() => refuse());
+      const error = await t.throwsAsync(runTool(fetch, { id }, missing.context), undefined, id);
+      t.is((error as Refusal).description, NO_SUCH);
+    }
+  }
+  const away = new NeonpanelError('unavailable', 'no', { status: 503 });
+  const broken = recordingUpstream(() => away);
+  await t.throwsAsync(runTool(fetch, { id: 'report:9' }, broken.context), { is: away });
 });
 
 test('text of a record leaves nothing out, and no value can pass for another line', (t) => {

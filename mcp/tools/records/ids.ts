@@ -35,5 +35,14 @@ export function parseId(text: string): RecordId {
     if (kind === 'item' && /^\d+$/.test(second)) return { kind, company: first, item: second };
     if (kind === 'warehouse') return { kind, company: first, warehouse: second };
   }
-  throw new Refusal('unknown_id', 404, 'There is no such id. Take ids from the results of search.');
+  throw unknownRecord();
 }
+
+/** The one sentence of `fetch` about a record that the user has not, whoever says so. */
+export const unknownRecord = (cause?: unknown): Refusal =>
+  new Refusal(
+    'unknown_id',
+    404,
+    'The signed-in NeonPanel user has no such record. Search again, and take the id from a result.',
+    { cause },
+  );

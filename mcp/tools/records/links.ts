@@ -1,4 +1,4 @@
-import { isObject } from '../answer.ts';
+import { isObject } from '../../json-text.ts';
 import { formatId, type RecordId } from './ids.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { NeonpanelError } from '../../../adapters/neonpanel/neonpanel.ts';
-import { isObject, structured } from '../answer.ts';
+import { isObject } from '../../json-text.ts';
+import { structured } from '../answer.ts';
 import type { Query, Structured, ToolContext } from '../tool.ts';
 
 /**

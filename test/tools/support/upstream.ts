@@ -16,13 +16,16 @@ export const HPH = { uuid: 'a'.repeat(40), id: 201, name: 'Harbor & Pine Home', 
  * An Upstream that records what it is asked and answers from a function; the list of companies is there already.
  * Query values left out (undefined) are not recorded, as they are not sent.
  */
-export function recordingUpstream(answer: (sent: Sent) => Answer = () => ({ body: {} })) {
+export function recordingUpstream(
+  answer: (sent: Sent) => Answer = () => ({ body: {} }),
+  companies: readonly object[] = [HPH],
+) {
   const sent: Sent[] = [];
   const take = async (request: Sent): Promise<ApiResponse> => {
     sent.push(request);
     const result =
       request.path === '/companies' && request.query['per_page'] === 60
-        ? { body: { current_page: 1, last_page: 1, data: [HPH] } }
+        ? { body: { current_page: 1, last_page: 1, data: companies } }
         : answer(request);
     if (result instanceof Error) throw result;
     return { status: 200, body: {}, retryAfterSeconds: undefined, ...result };
