@@ -34,7 +34,8 @@ export const wordsOf = (text: string): string[] =>
     .map((word) => word.replace(EDGES, '').replace(/['’]s$/iu, ''))
     .filter((word) => word !== '');
 
-const EDGES = /^["'“”‘’„«»()[\]{}.:…¿¡]+|["'“”‘’„«»()[\]{}.:…]+$/gu;
+/** The look behind keeps it from trying again inside a run that is not at the end. */
+const EDGES = /^["'“”‘’„«»()[\]{}.:…¿¡]+|(?<!["'“”‘’„«»()[\]{}.:…])["'“”‘’„«»()[\]{}.:…]+$/gu;
 
 /** @returns undefined if there is no word among them */
 export function soughtBy(words: readonly string[]): Sought | undefined {
