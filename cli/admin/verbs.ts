@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { audit, type AuditFacts } from '../../audit.ts';
 import { AdminError, EXIT } from './errors.ts';
+import { JSON_OPTION } from './options.ts';
 import { type Session, withSession } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -35,7 +36,7 @@ export function query<A extends readonly string[]>(
   terminal: Terminal,
   look: (session: Session, options: Options, ...args: A) => Promise<Report>,
 ): Command {
-  return command.option('--json', 'print JSON').action(async () => {
+  return command.option(...JSON_OPTION).action(async () => {
     const options = command.opts<Options>();
     await withSession(terminal, async (session) =>
       print(terminal, options, await look(session, options, ...(command.processedArgs as never))),
@@ -49,7 +50,7 @@ export function inspection(
   terminal: Terminal,
   look: (options: Options) => Promise<Report>,
 ): Command {
-  return command.option('--json', 'print JSON').action(async () => {
+  return command.option(...JSON_OPTION).action(async () => {
     const options = command.opts<Options>();
     print(terminal, options, await look(options));
   });
@@ -66,7 +67,7 @@ export function change<A extends readonly string[]>(
   prepare: (session: Session, options: Options, ...args: A) => Promise<Change>,
 ): Command {
   return command
-    .option('--json', 'print JSON')
+    .option(...JSON_OPTION)
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--yes', 'do not ask')
     .action(async () => {

@@ -27,7 +27,10 @@ export function doctorCommand(terminal: Terminal): Command {
   return new Command('doctor')
     .description('Examines a server from outside, as a client would; names cause and fix.')
     .argument('<url>', 'its origin, its MCP address, or any address of it')
-    .option('--json', 'print JSON; progress goes to stderr')
+    .option(
+      '--json',
+      'print JSON; progress goes to stderr (with `npm run -s`: nothing else on stdout)',
+    )
     .option('--login', 'look at what is behind the login too, filling in the forms (sandbox)')
     .option('--email <address>', 'who signs in, with --login')
     .option('--password-file <path>', 'their password, with --login; else it is asked for')

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -392,6 +392,8 @@ test('every command has a help text with an example', async (t) => {
     grants: ['list', 'revoke'],
     neonpanel: ['register', 'check'],
     config: ['check'],
+    keys: ['list', 'rotate', 'retire', 'prune', 'export'],
+    vault: ['check', 'rekey'],
   };
   for (const [noun, verbs] of Object.entries(nouns)) {
     const { out } = await runIn(createTerminal({}), noun, '--help');
@@ -399,7 +401,26 @@ test('every command has a help text with an example', async (t) => {
       t.regex(out, new RegExp(`^ +${verb}\\b`, 'm'));
       const help = await runIn(createTerminal({}), noun, verb, '--help');
       t.is(help.code, 0);
-      t.regex(help.out, new RegExp(`Examples?:\\n +npm run admin -- ${noun} ${verb}`), verb);
+      t.regex(
+        help.out,
+        new RegExp(`Examples?:\\n +npm run (-s )?(admin -- ${noun}|${noun} --) ${verb}`),
+        verb,
+      );
+      for (const line of help.out.split('\n')) assertSilent(t, line);
     }
+  }
+});
+
+/** npm prints its banner on stdout, where it breaks JSON and files. */
+function assertSilent(t: ExecutionContext, line: string): void {
+  if (!/npm run (admin|keys) --[^`]*(--json|> ?\w)/.test(line)) return;
+  t.fail(line);
+}
+
+test('wherever output is shown to go to a program or a file, npm is told to be silent', async (t) => {
+  const { out } = await runIn(createTerminal({}), 'keys', 'export', '--help');
+  t.regex(out, /npm run -s keys -- export --public > jwks\.json/);
+  for (const page of ['README.md', 'docs/operations.md', 'docs/doctor.md', 'docs/deploying.md']) {
+    for (const line of readFileSync(join(ROOT, page), 'utf8').split('\n')) assertSilent(t, line);
   }
 });
