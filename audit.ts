@@ -26,7 +26,11 @@ const FORMS = {
   companies: (values: readonly string[]) => values.filter((v) => COMPANY.test(v)).slice(0, 20),
   /** NeonPanel's HTTP status. */
   status: whole,
-  kids: (values: readonly string[]) => values.map((value) => withoutSecrets(value, 30)),
+  kids,
+  /** The key that `keys retire` took away. */
+  retired: kid,
+  /** The keys that `keys prune` dropped. */
+  pruned: kids,
   /** Milliseconds it took. */
   ms: whole,
   /** Of the admin command: `keys rotate`. */
@@ -86,7 +90,18 @@ export const AUDIT_EVENTS = {
   },
   admin: {
     outcomes: ['success', 'refused', 'failed'],
-    fields: ['command', 'actor', 'client_id', 'grant', 'subject', 'kids', 'count', 'cause'],
+    fields: [
+      'command',
+      'actor',
+      'client_id',
+      'grant',
+      'subject',
+      'kids',
+      'retired',
+      'pruned',
+      'count',
+      'cause',
+    ],
   },
   'keys.changed': {
     outcomes: ['created', 'restored', 'rotated', 'pruned', 'noticed'],
@@ -132,6 +147,14 @@ export function audit<E extends AuditEvent>(log: Log, event: E, facts: AuditFact
  */
 function id(value: string): string {
   return /^[\w-]{43}$/.test(value) ? value : withoutSecrets(value, 200);
+}
+
+function kid(value: string): string {
+  return withoutSecrets(value, 30);
+}
+
+function kids(values: readonly string[]): string[] {
+  return values.map(kid);
 }
 
 /** 40 hex digits or a UUID. */

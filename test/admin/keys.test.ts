@@ -86,6 +86,10 @@ async function followed({ instances }: Harness, kids: readonly string[]): Promis
   throw new Error(`not every instance publishes ${kids.join()}`);
 }
 
+/** What a command wrote into the audit log. */
+const adminLine = (err: string): Record<string, unknown> =>
+  JSON.parse(err.split('\n').find((line) => line.includes('"event":"admin"'))!);
+
 /** Tokens that every instance signs now. */
 async function renewed({ instances }: Harness, { client, tokens }: Connection) {
   let { refresh_token } = tokens;
@@ -196,6 +200,8 @@ bothStores.serial(
     const run = await admin(world, 'keys', 'retire', leaked[0]!, '--yes', '--json');
     t.is(run.code, 0, run.err);
     t.is(run.json().current, leaked[1], 'the next one took over');
+    t.is(run.json().retired, leaked[0]);
+    t.is(adminLine(run.err).retired, leaked[0], 'the audit log names it');
     // Before they look by themselves, half a second from now, they have to when a second has passed by the clock.
     world.clock.advance(FOLLOW_MS);
     t.false(await isActive());
@@ -295,8 +301,10 @@ bothStores.serial(
     world.clock.advance(33_000);
     const dry = (await admin(world, 'keys', 'prune', '--dry-run', '--json')).json();
     t.deepEqual(dry.prunes.toSorted(), retired.toSorted());
-    const run = await admin(world, 'keys', 'prune', '--yes');
+    const run = await admin(world, 'keys', 'prune', '--yes', '--json');
     t.is(run.code, 0, run.err);
+    t.deepEqual(run.json().pruned.toSorted(), retired.toSorted());
+    t.deepEqual(adminLine(run.err).pruned, run.json().pruned, 'the audit log names them');
     t.deepEqual(
       (await listed(world)).map(({ state }) => state),
       ['current', 'next'],

@@ -68,7 +68,8 @@ export async function retiredKey(session: Session, _: Options, kid: string): Pro
       ),
       json: { retires: kid, state: key.state, promotes: heir?.kid ?? null },
     },
-    apply: async () => done(await changed(() => rotation.retire(staged, kid)), `${kid} is gone.`),
+    apply: async () =>
+      done(await changed(() => rotation.retire(staged, kid)), `${kid} is gone.`, { retired: kid }),
   };
 }
 
@@ -104,7 +105,9 @@ export async function prunedKeys(session: Session, _: Options, kid?: string): Pr
     },
     isEmpty: kids.length === 0,
     apply: async () =>
-      done(await changed(() => rotation.prune(staged, kids)), `Gone: ${kids.join(', ')}.`),
+      done(await changed(() => rotation.prune(staged, kids)), `Gone: ${kids.join(', ')}.`, {
+        pruned: kids,
+      }),
   };
 }
 
@@ -123,7 +126,8 @@ function whyKept({ state, neededUntil, ...key }: SigningKey, now: number): strin
   return `tokens that it signed may be valid until ${endTime(neededUntil)}`;
 }
 
-function done({ keys }: Staged, text: string) {
+/** @param gone the keys that the command was about, which are in no other list any more */
+function done({ keys }: Staged, text: string, gone: { retired?: string; pruned?: string[] } = {}) {
   const [current, next] = [currentOf(keys), nextOf(keys)];
   const kids = [current, next, ...keys.filter(({ state }) => state === 'retired')].flatMap((key) =>
     key ? [key.kid] : [],
@@ -131,8 +135,8 @@ function done({ keys }: Staged, text: string) {
   return {
     report: {
       text: `${text} ${current?.kid} signs, ${next?.kid} is next. Every instance follows within a second.`,
-      json: { current: current?.kid ?? null, next: next?.kid ?? null, kids },
+      json: { current: current?.kid ?? null, next: next?.kid ?? null, kids, ...gone },
     },
-    facts: { kids },
+    facts: { kids, ...gone },
   };
 }
