@@ -17,7 +17,7 @@ const FORMS = {
   /** The authorization: the id of the interaction, which becomes the id of the grant. */
   grant: id,
   /** NeonPanel's id of the user, in the clear: see docs/audit.md. */
-  subject: (value: string) => withoutSecrets(value, 64),
+  subject,
   grant_type: word,
   scope: knownScopes,
   error: word,
@@ -37,6 +37,8 @@ const FORMS = {
   command: (value: string) => (/^[a-z]{1,20}(?: [a-z-]{1,20})?$/.test(value) ? value : 'other'),
   /** The system's user who ran it. */
   actor: (value: string) => withoutSecrets(value, 64),
+  /** Our client at NeonPanel, or that of a service account: NeonPanel's id of it. */
+  neonpanel_client: neonpanelClient,
   /** How many records it was about. */
   count: whole,
 };
@@ -99,6 +101,7 @@ export const AUDIT_EVENTS = {
       'kids',
       'retired',
       'pruned',
+      'neonpanel_client',
       'count',
       'cause',
     ],
@@ -147,6 +150,16 @@ export function audit<E extends AuditEvent>(log: Log, event: E, facts: AuditFact
  */
 function id(value: string): string {
   return /^[\w-]{43}$/.test(value) ? value : withoutSecrets(value, 200);
+}
+
+/** A user's is a number of NeonPanel; that of a service client is made from its id. */
+function subject(value: string): string {
+  return /^service:[\w-]{43}$/.test(value) ? value : withoutSecrets(value, 64);
+}
+
+/** NeonPanel's ids have the form of its companies' ids, which is the form of no secret of ours or its. */
+function neonpanelClient(value: string): string {
+  return COMPANY.test(value) ? value : withoutSecrets(value, 64);
 }
 
 function kid(value: string): string {

@@ -46,6 +46,7 @@ test('[N52] register makes our client there, prints the environment, and keeps t
   const made = await run(env, 'neonpanel', 'register', '--yes');
   t.is(made.code, 0, made.err);
   const [, id] = /^NEONPANEL_CLIENT_ID=(\S+)$/m.exec(made.out)!;
+  t.true(made.err.includes(`"neonpanel_client":"${id}"`), 'the audit log names it');
   const requests = harness.sandbox.recorder.requests();
   const { body } = requests.findLast(({ path }) => path === '/oauth2/register')!;
   t.deepEqual(JSON.parse(String(body)).redirect_uris, [

@@ -130,8 +130,9 @@ export async function reconnectedService(
       ]);
       if (!done) throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
       await assertClientIsThere(store, clientId);
+      const { neonpanelClient: neonpanel_client } = plan;
       const report = { text: `Connected.\n${lines(plan)}`, json: plan };
-      return { report, facts: { client_id: clientId, grant: clientId, subject } };
+      return { report, facts: { client_id: clientId, grant: clientId, subject, neonpanel_client } };
     },
   };
 }

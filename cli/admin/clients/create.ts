@@ -111,7 +111,11 @@ async function createdService(session: Session, options: CreateOptions): Promise
       // First, so that there is never one that the metadata does not know of for long.
       await tellOfServices(store, true);
       await createClientRecords(session).add('service', client, records);
-      return created(client, plan, { grant: client_id, subject: grant.accountId });
+      return created(client, plan, {
+        grant: client_id,
+        subject: grant.accountId,
+        neonpanel_client: plan.neonpanelClient,
+      });
     },
   };
 }
@@ -120,7 +124,7 @@ async function createdService(session: Session, options: CreateOptions): Promise
 function created(
   client: NewClient,
   plan: object,
-  facts: { grant?: string; subject?: string } = {},
+  facts: { grant?: string; subject?: string; neonpanel_client?: string } = {},
 ) {
   const { client_id: clientId, client_secret: clientSecret } = client;
   const identity = { clientId, ...(clientSecret && { clientSecret }) };

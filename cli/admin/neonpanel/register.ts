@@ -85,5 +85,5 @@ function described(
     `Put this into the environment of every instance. The registration token is kept, sealed; NeonPanel takes it until ${dateTime(until)}.`,
   ].join('\n');
   const json = { environment, redirectUri, managementUntil: new Date(until).toISOString() };
-  return { report: { text, json }, facts: { client_id: clientId } };
+  return { report: { text, json }, facts: { neonpanel_client: clientId } };
 }
