@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { audit, type AuditFacts } from '../../audit.ts';
 import { AdminError, EXIT } from './errors.ts';
+import { finishing } from './finish.ts';
 import { JSON_OPTION } from './options.ts';
 import { type Session, withSession } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -80,7 +81,8 @@ export function change<A extends readonly string[]>(
           return print(terminal, options, { ...plan, json });
         }
         await confirmed(terminal, options, plan);
-        print(terminal, options, await applied(session, commandName(command), planned));
+        const name = commandName(command);
+        print(terminal, options, await finishing(terminal, () => applied(session, name, planned)));
       });
     });
 }
