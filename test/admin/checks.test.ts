@@ -99,6 +99,26 @@ test('[D19] register works in a deployment that can not name its client yet', as
   t.regex(failed.err, /NeonPanel/);
 });
 
+test('[T52] [N52] with another master key the client that was registered is lost, and nobody says that there was none', async (t) => {
+  const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3997', MASTER_KEYS: masterKey() });
+  t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
+  const other = { ...env, MASTER_KEYS: masterKey() };
+  for (const noun of ['neonpanel', 'config']) {
+    const check = await run(other, noun, 'check', '--json');
+    t.is(check.code, 1, noun);
+    t.regex(bad(check).join('\n'), /fail client: a client was registered, and none of the MASTER_/);
+  }
+  const configured = { ...other, NEONPANEL_CLIENT_ID: 'configured' };
+  const said = bad(await run(configured, 'neonpanel', 'check', '--json')).join('\n');
+  t.regex(said, /warn registration token: a client was registered, and none/);
+  const before = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
+  const register = await run(other, 'neonpanel', 'register', '--yes');
+  t.is(register.code, 3);
+  t.regex(register.err, /none of the MASTER_KEYS opens its record.*--again/);
+  t.deepEqual(await recordsOf({ dataDir: env.DATA_DIR, redis: undefined }), before);
+  t.is((await run(other, 'neonpanel', 'register', '--again', '--yes')).code, 0);
+});
+
 // --------------------------------------------------------------------------- neonpanel check
 
 test('[N52] check passes where all is well, by the registration token or by a probe', async (t) => {

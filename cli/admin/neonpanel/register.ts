@@ -38,8 +38,16 @@ export async function registeredAtNeonpanel(
     const message = `There is a client already: ${known}. With --again another one is registered; whoever is connected then signs in again.`;
     throw new AdminError('refused', message);
   }
-  const consequence = known
-    ? `\nIt takes the place of ${known}: whoever is connected signs in again when their NeonPanel token ends.`
+  if (entry && !old && !again) {
+    const message =
+      'A client was registered, and none of the MASTER_KEYS opens its record: these are not the keys of this store. ' +
+      'With --again another one is registered; whoever is connected then signs in again.';
+    throw new AdminError('refused', message);
+  }
+  const replaced =
+    known ?? (entry && !old ? 'the one whose record no master key opens' : undefined);
+  const consequence = replaced
+    ? `\nIt takes the place of ${replaced}: whoever is connected signs in again when their NeonPanel token ends.`
     : '';
   const text = `A client is registered at ${neonpanelUrl} with the callback ${redirectUri}.${consequence}`;
   return {
