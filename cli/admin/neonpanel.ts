@@ -22,12 +22,17 @@ export function neonpanelCommand(terminal: Terminal): Command {
     )
     .addHelpText('after', example('neonpanel register --yes'));
   neonpanel.addCommand(
-    change(register, beforeItIsRegistered(terminal), (session, options) =>
-      registeredAtNeonpanel(
-        session,
-        options as unknown as RegisterOptions,
-        terminal.env.NEONPANEL_CLIENT_ID?.trim() || undefined,
-      ),
+    change(
+      register,
+      beforeItIsRegistered(terminal),
+      (session, options) =>
+        registeredAtNeonpanel(
+          session,
+          options as unknown as RegisterOptions,
+          terminal.env.NEONPANEL_CLIENT_ID?.trim() || undefined,
+        ),
+      // A set-up begins with it, before the server has ever been started.
+      { mayBegin: true },
     ),
   );
 

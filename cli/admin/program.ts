@@ -9,6 +9,7 @@ import { configCommand } from './config.ts';
 import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
 import { neonpanelCommand } from './neonpanel.ts';
+import { asForbidden } from './place.ts';
 import type { Terminal } from './terminal.ts';
 import { vaultCommand } from './vault.ts';
 import { Found } from './verbs.ts';
@@ -94,6 +95,8 @@ function explain(error: Error): { code: ErrorCode; message: string } {
   if (error instanceof StoreUnavailable) {
     return { code: 'failed', message: `The store does not answer: ${error.detail}.` };
   }
+  const forbidden = asForbidden(error);
+  if (forbidden) return { code: forbidden.code, message: forbidden.message };
   if (error.name === 'ExitPromptError') return { code: 'not_confirmed', message: 'Nothing done.' };
   return { code: 'failed', message: `Failed: ${error.message}` };
 }

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { audit, type AuditFacts } from '../../audit.ts';
+import { loadConfig } from '../../config.ts';
 import { AdminError, EXIT } from './errors.ts';
 import { finishing } from './finish.ts';
 import { JSON_OPTION } from './options.ts';
+import { missingPlace } from './place.ts';
 import { type Session, withSession } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -61,11 +63,13 @@ export function inspection(
  * A command that changes something. Without --yes it asks; where nobody can answer, it refuses.
  *
  * @param prepare finds out what would happen and changes nothing
+ * @param options.mayBegin it may be the first that ever happens to this store, and makes it then
  */
 export function change<A extends readonly string[]>(
   command: Command,
   terminal: Terminal,
   prepare: (session: Session, options: Options, ...args: A) => Promise<Change>,
+  { mayBegin = false }: { mayBegin?: boolean } = {},
 ): Command {
   return command
     .option(...JSON_OPTION)
@@ -73,28 +77,56 @@ export function change<A extends readonly string[]>(
     .option('--yes', 'do not ask')
     .action(async () => {
       const options = command.opts<Options>();
-      await withSession(terminal, async (session) => {
-        const planned = await prepare(session, options, ...(command.processedArgs as never));
-        const { plan, isEmpty } = planned;
-        if (options.dryRun || isEmpty) {
-          const json = { dryRun: options.dryRun === true, ...plan.json };
-          return print(terminal, options, { ...plan, json });
-        }
-        await confirmed(terminal, options, plan);
+      const planIn = (session: Session): Promise<Change> =>
+        prepare(session, options, ...(command.processedArgs as never));
+      const missing = mayBegin ? missingPlace(loadConfig(terminal.env)) : undefined;
+      if (missing) {
+        // Planned beside the place, so that nothing is made before somebody has said yes.
+        const ask = async (session: Session) =>
+          asked(terminal, options, await planIn(session), missing);
+        if (!(await withSession(terminal, ask, 'scratch'))) return;
+      }
+      const work = async (session: Session) => {
+        const planned = await planIn(session);
+        if (!missing && !(await asked(terminal, options, planned))) return;
         const name = commandName(command);
         print(terminal, options, await finishing(terminal, () => applied(session, name, planned)));
-      });
+      };
+      await withSession(terminal, work, missing ? 'new' : 'existing');
     });
 }
 
-async function confirmed(terminal: Terminal, options: Options, plan: Report): Promise<void> {
-  if (options.yes) return;
-  if (!terminal.isInteractive) {
-    throw new AdminError('not_confirmed', `Nobody is there to confirm; add --yes.\n${plan.text}`);
+/**
+ * @param missing what is made besides
+ * @returns false if all has been said: nothing is to be done
+ * @throws AdminError if nobody says yes
+ */
+async function asked(
+  terminal: Terminal,
+  options: Options,
+  { plan, isEmpty }: Change,
+  missing?: string,
+): Promise<boolean> {
+  const text = missing ? `${beginning(missing)}\n${plan.text}` : plan.text;
+  if (options.dryRun || isEmpty) {
+    const json = { dryRun: options.dryRun === true, ...plan.json };
+    print(terminal, options, { ...plan, text, json });
+    return false;
   }
-  terminal.err(`${plan.text}\n`);
-  if (!(await terminal.confirm('Go on?'))) throw new AdminError('not_confirmed', 'Nothing done.');
+  if (options.yes) {
+    if (missing) terminal.err(`${beginning(missing)}\n`);
+    return true;
+  }
+  if (!terminal.isInteractive) {
+    throw new AdminError('not_confirmed', `Nobody is there to confirm; add --yes.\n${text}`);
+  }
+  terminal.err(`${text}\n`);
+  if (await terminal.confirm('Go on?')) return true;
+  throw new AdminError('not_confirmed', 'Nothing done.');
 }
+
+const beginning = (missing: string): string =>
+  `There is no ${missing} yet, so it is made. If the server has been started before, then DATA_DIR or SQLITE_PATH are not its.`;
 
 async function applied(session: Session, name: string, planned: Change): Promise<Report> {
   const { log, actor } = session;

@@ -1,7 +1,10 @@
-import { spawn } from 'node:child_process';
+import { spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { createTerminal, runIn } from '../support/admin.ts';
 import { startHarness } from '../support/harness.ts';
 import { connect } from '../support/oauth.ts';
 
@@ -11,16 +14,19 @@ test.after.always(() => harness.close());
 
 const ROOT = join(import.meta.dirname, '../..');
 
-function start(t: ExecutionContext, ...args: string[]) {
+const run = (env: Record<string, string>, ...args: string[]) => runIn(createTerminal(env), ...args);
+
+function start(t: ExecutionContext, args: string[], options: SpawnOptions = {}) {
   const child = spawn(process.execPath, ['cli/admin.ts', ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH!, ...harness.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
   });
   t.teardown(() => void child.kill('SIGKILL'));
   const written = { out: '', err: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (written.out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (written.err += text));
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (written.out += text));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (written.err += text));
   const ended = once(child, 'close') as Promise<[code: number | null, signal: string | null]>;
   return { child, written, ended };
 }
@@ -28,9 +34,9 @@ function start(t: ExecutionContext, ...args: string[]) {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`[N18] a change that has begun ends at ${signal} only when it is done and written down`, async (t) => {
     const { client } = await connect(harness);
-    const { child, written, ended } = start(t, 'clients', 'revoke', client.client_id, '--yes');
+    const { child, written, ended } = start(t, ['clients', 'revoke', client.client_id, '--yes']);
     // The command goes on for a second after this line, until nobody can know the client any more.
-    while (!written.err.includes('"event":"grant.ended"')) await once(child.stderr, 'data');
+    while (!written.err.includes('"event":"grant.ended"')) await once(child.stderr!, 'data');
     child.kill(signal);
     t.deepEqual(await ended, [0, null], written.err);
     t.regex(written.err, /Finishing what has begun/);
@@ -38,3 +44,39 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.regex(written.out, /is gone\. Ended 1 grant/);
   });
 }
+
+function directory(t: ExecutionContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-manners-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+test('[T52] a command in the wrong directory makes no store and no master key, and says where it looked', async (t) => {
+  const dir = directory(t);
+  const wrong = { DATA_DIR: dir, NEONPANEL_URL: harness.sandbox.url };
+  for (const args of [
+    ['clients', 'list'],
+    ['clients', 'create', '--name', 'x', '--redirect-uri', 'https://x.example/cb', '--yes'],
+    ['keys', 'rotate', '--yes'],
+    ['grants', 'revoke', '--user', '1001', '--yes'],
+    ['vault', 'check'],
+    ['neonpanel', 'check'],
+  ]) {
+    const { code, err } = await run(wrong, ...args);
+    t.is(code, 4, args.join(' '));
+    t.true(err.includes(`There is no store at ${dir}/neonpanel-mcp.db; is DATA_DIR/SQLITE_PATH`));
+  }
+  t.deepEqual(readdirSync(dir), []);
+  writeFileSync(join(dir, 'neonpanel-mcp.db'), 'a store');
+  const keyless = await run(wrong, 'clients', 'list');
+  t.is(keyless.code, 4);
+  t.regex(keyless.err, /There is no master key at .*\/master\.key/);
+  t.deepEqual(readdirSync(dir), ['neonpanel-mcp.db']);
+});
+
+test('a directory that can not be made is an error at once', async (t) => {
+  const env = { DATA_DIR: '/proc/neonpanel-mcp/data', NEONPANEL_URL: harness.sandbox.url };
+  const { code, err } = await run(env, 'neonpanel', 'register', '--yes');
+  t.is(code, 1);
+  t.regex(err, /The directory \/proc\/neonpanel-mcp\/data can't be made \(E[A-Z]+\)/);
+});

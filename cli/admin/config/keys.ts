@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadMasterKeys } from '../../../adapters/master-keys.ts';
+import { loadMasterKeys, masterKeyFile } from '../../../adapters/master-keys.ts';
 import { SealBroken, type Secrets } from '../../../adapters/secrets.ts';
 import type { Store } from '../../../adapters/store.ts';
 import type { Config } from '../../../config.ts';
@@ -13,7 +12,7 @@ export function masterKeys({ masterKeys: configured, dataDir }: Config): {
   keys: readonly Uint8Array[];
   findings: Finding[];
 } {
-  const file = join(dataDir, 'master.key');
+  const file = masterKeyFile(dataDir);
   if (!configured && !existsSync(file)) {
     const detail = `none given; one is made at first start, in ${file}`;
     // Opens nothing, which is how it will be.

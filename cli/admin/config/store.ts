@@ -64,7 +64,8 @@ async function withSqlite(path: string, now: () => number, work: Work): Promise<
   const file = resolve(path);
   if (!existsSync(file)) {
     const detail = `SQLite: ${file} is not there yet; it is made at first start`;
-    return work(undefined, [pass('store', detail), ...diskFindings(dirname(file))]);
+    const fix = 'if the server has been started before, DATA_DIR or SQLITE_PATH are not its';
+    return work(undefined, [warn('store', detail, fix), ...diskFindings(dirname(file))]);
   }
   const findings = [
     pass('store', `SQLite: ${file}`),
