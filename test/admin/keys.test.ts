@@ -71,7 +71,12 @@ const only = (keys: readonly Listed[], state: Listed['state']): string => {
 async function rotated(t: ExecutionContext, harness: Harness, ...flags: string[]) {
   const run = await admin(harness, 'keys', 'rotate', '--yes', '--json', ...flags);
   t.is(run.code, 0, run.err);
-  const change = run.json<{ current: string; next: string; kids: string[] }>();
+  const change = run.json<{
+    current: string;
+    next: string;
+    kids: string[];
+    breaks: object | null;
+  }>();
   await followed(harness, change.kids);
   return change;
 }
@@ -120,6 +125,10 @@ bothStores.serial(
     const dry = await admin(world, 'keys', 'rotate', '--now', '--dry-run');
     t.is(dry.code, 0);
     t.regex(dry.out, /refuses the new\nones until it fetches again/);
+    const plan = (await admin(world, 'keys', 'rotate', '--now', '--dry-run', '--json')).json();
+    const known = (await listed(world)).find(({ kid }) => kid === next)!;
+    const breaks = { fetchedBefore: known.createdAt, until: known.maySignFrom };
+    t.deepEqual(plan.breaks, breaks);
     const alone = await admin(world, 'keys', 'rotate', '--now');
     t.is(alone.code, 6, 'nobody is there to confirm');
     const no = createTerminal(world.env, { answers: [false], now: world.now });
@@ -150,6 +159,7 @@ bothStores.serial(
     const { tokens } = await connect(world, { client: connection.client });
     const change = await rotated(t, world);
     t.is(change.current, next);
+    t.is(change.breaks, null, 'everybody knows the key');
     for (const instance of world.instances) {
       const { keys } = await jwksOf(instance);
       t.deepEqual(
@@ -246,7 +256,9 @@ bothStores.serial.redis(
     const using = use();
     const started = performance.now();
     for (let i = 0; i < 4; i++) {
-      t.is((await admin(world, 'keys', 'rotate', '--now', '--yes')).code, 0);
+      const run = await admin(world, 'keys', 'rotate', '--now', '--yes');
+      t.is(run.code, 0);
+      t.regex(run.out, /refuses the new\nones until it fetches again/);
     }
     // Each key but perhaps the first is new, and is left the second that instances may need to notice it.
     t.true(performance.now() - started >= 3 * 990);
@@ -286,7 +298,8 @@ bothStores.serial(
   async (t, world) => {
     // Old enough for every instance to know the next key, so that the command need not wait.
     world.clock.advance(31_000);
-    await rotated(t, world, '--now');
+    const { breaks } = await rotated(t, world, '--now');
+    t.deepEqual(Object.keys(breaks!), ['fetchedBefore', 'until'], 'it says what breaks');
     const keys = await listed(world);
     const retired = keys.filter(({ state }) => state === 'retired').map(({ kid }) => kid);
     const newest = keys.find(({ state }) => state === 'retired')!.kid;

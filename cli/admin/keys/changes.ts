@@ -9,7 +9,7 @@ import {
 } from '../../../keys/stages.ts';
 import { AdminError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { dateTime, endTime } from '../table.ts';
+import { dateTime, endTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';
 import { changed, keysOf } from './keys.ts';
 
@@ -32,28 +32,50 @@ export async function rotatedKeys(session: Session, { now: atOnce }: Options): P
         'and refuse what it signs. --now rotates all the same.',
     );
   }
-  const breaks = isEarly
-    ? [
-        `Whoever verifies our tokens with a JWKS that was fetched before ${dateTime(next!.createdAt)} refuses the new`,
-        `ones until it fetches again, at the latest at ${endTime(from)}. This server itself knows the key.`,
-      ]
-    : [];
+  // Who has fetched the JWKS before does not know the key, for as long as it may believe what it has.
+  const breaks = isEarly ? { fetchedBefore: next!.createdAt, until: from } : undefined;
   const text = next
     ? [
         `${next.kid} signs from now on, and a new next key is published.`,
         ...(current ? [`${current.kid} retires; tokens that it signed remain valid.`] : []),
-        ...breaks,
+        ...(breaks ? [whatBreaks(breaks)] : []),
       ]
     : ['There is no next key. One is made and published; rotate again when others know it.'];
   return {
     plan: {
       text: text.join('\n'),
-      json: { promotes: next?.kid ?? null, retires: next ? (current?.kid ?? null) : null, isEarly },
+      json: {
+        promotes: next?.kid ?? null,
+        retires: next ? (current?.kid ?? null) : null,
+        breaks: breaksJson(breaks),
+      },
     },
-    apply: async () =>
-      done(await changed(() => rotation.rotate(staged)), next ? 'Rotated.' : 'Published.'),
+    async apply() {
+      const text = next ? 'Rotated.' : 'Published.';
+      const { report, facts } = done(await changed(() => rotation.rotate(staged)), text);
+      const said = breaks ? `${report.text}\n${whatBreaks(breaks)}` : report.text;
+      return {
+        report: { text: said, json: { ...report.json, breaks: breaksJson(breaks) } },
+        facts,
+      };
+    },
   };
 }
+
+/** Epoch milliseconds. */
+interface Breaks {
+  readonly fetchedBefore: number;
+  readonly until: number;
+}
+
+const whatBreaks = ({ fetchedBefore, until }: Breaks): string =>
+  [
+    `Whoever verifies our tokens with a JWKS that was fetched before ${dateTime(fetchedBefore)} refuses the new`,
+    `ones until it fetches again, at the latest at ${endTime(until)}. This server itself knows the key.`,
+  ].join('\n');
+
+const breaksJson = (breaks: Breaks | undefined) =>
+  breaks ? { fetchedBefore: iso(breaks.fetchedBefore), until: iso(breaks.until) } : null;
 
 /** `keys retire KID` */
 export async function retiredKey(session: Session, _: Options, kid: string): Promise<Change> {
