@@ -97,6 +97,7 @@ function explain(error: Error): { code: ErrorCode; message: string } {
   }
   const forbidden = asForbidden(error);
   if (forbidden) return { code: forbidden.code, message: forbidden.message };
-  if (error.name === 'ExitPromptError') return { code: 'not_confirmed', message: 'Nothing done.' };
+  if (/^(Exit|Abort)PromptError$/.test(error.name))
+    return { code: 'not_confirmed', message: 'Nothing done.' };
   return { code: 'failed', message: `Failed: ${error.message}` };
 }

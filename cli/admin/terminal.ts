@@ -24,7 +24,29 @@ export const processTerminal = (): Terminal => ({
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY),
-  // Questions go to stderr, so that stdout can be a file.
-  confirm: (message) => confirmPrompt({ message, default: false }, { output: process.stderr }),
-  secret: (message) => passwordPrompt({ message, mask: false }, { output: process.stderr }),
+  confirm: (message) =>
+    untilInputEnds((context) => confirmPrompt({ message, default: false }, context)),
+  secret: (message) =>
+    untilInputEnds((context) => passwordPrompt({ message, mask: false }, context)),
 });
+
+/**
+ * Asks on stderr, so that stdout can be a file. At the end of input (Ctrl-D) nobody is going to answer, and the prompt
+ * itself would not end.
+ *
+ * @throws Error named `ExitPromptError` or `AbortPromptError` if there is no answer
+ */
+async function untilInputEnds<T>(
+  ask: (context: { output: NodeJS.WritableStream; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  const isCtrlD = (bytes: Buffer) => bytes.includes(4) && end();
+  const { stdin, stderr: output } = process;
+  stdin.once('end', end).on('data', isCtrlD);
+  try {
+    return await ask({ output, signal: ended.signal });
+  } finally {
+    stdin.off('end', end).off('data', isCtrlD);
+  }
+}

@@ -80,3 +80,30 @@ test('a directory that can not be made is an error at once', async (t) => {
   t.is(code, 1);
   t.regex(err, /The directory \/proc\/neonpanel-mcp\/data can't be made \(E[A-Z]+\)/);
 });
+
+/** For a pipe to count as somebody's terminal. */
+const AT_TERMINAL =
+  'data:text/javascript,process.stdin.isTTY = process.stderr.isTTY = true; process.stdin.setRawMode = () => {}';
+
+for (const [how, keys] of [
+  ['the end of input', null],
+  ['no', 'n\r'],
+] as const) {
+  test(`${how} at the question is no: nothing is done, and nothing else is said`, async (t) => {
+    const child = spawn(
+      process.execPath,
+      ['--import', AT_TERMINAL, 'cli/admin.ts', 'keys', 'rotate', '--now'],
+      { cwd: ROOT, env: { PATH: process.env.PATH!, ...harness.env } },
+    );
+    t.teardown(() => void child.kill('SIGKILL'));
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const ended = once(child, 'close');
+    while (!err.includes('Go on?')) await once(child.stderr, 'data');
+    if (keys === null) child.stdin.end();
+    else child.stdin.write(keys);
+    t.deepEqual(await ended, [6, null], err);
+    t.regex(err, /Nothing done\.\n$/);
+    t.notRegex(err, /[Ww]arning|Failed/);
+  });
+}
