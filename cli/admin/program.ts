@@ -75,12 +75,21 @@ Exit codes: ${Object.entries(EXIT)
 
 function failed(error: Error, asJson: boolean, terminal: Terminal): number {
   if (error instanceof Found) return error.exitCode;
-  // Commander has written what it has to say; help that was asked for is none of our failures.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  const { code, message } = explain(error);
+  const isCommander = error instanceof CommanderError;
+  // Help that was asked for is none of our failures.
+  if (isCommander && error.exitCode === 0) return EXIT.done;
+  const { code, message } = isCommander ? usage(error) : explain(error);
+  // For people, commander has written what it has to say.
+  if (isCommander && !asJson) return EXIT.usage;
   if (asJson) terminal.out(`${JSON.stringify({ error: code, message }, undefined, 2)}\n`);
   else terminal.err(`${message}\n`);
   return EXIT[code];
+}
+
+function usage({ code, message }: CommanderError): { code: ErrorCode; message: string } {
+  const isWithoutVerb = code === 'commander.help';
+  const text = isWithoutVerb ? 'a command is missing; --help lists them' : message;
+  return { code: 'usage', message: text.replace(/^error: /, '') };
 }
 
 function explain(error: Error): { code: ErrorCode; message: string } {

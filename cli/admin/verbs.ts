@@ -25,8 +25,11 @@ export interface Report {
 export interface Change {
   /** What is going to happen. It is all that --dry-run prints; `text` is what the question is about. */
   readonly plan: Report;
-  /** Nothing is going to happen: there is nothing to ask and nothing to write down. */
-  readonly isEmpty?: boolean;
+  /**
+   * Nothing is going to happen: there is nothing to ask and nothing to write down. The JSON is that of a report of `apply`,
+   * so that a script meets one shape.
+   */
+  readonly nothing?: object | undefined;
   /** @returns what has happened, and what the audit log says of it */
   apply(): Promise<{ report: Report; facts?: Omit<AuditFacts<'admin'>, 'outcome'> }>;
 }
@@ -104,12 +107,12 @@ export function change<A extends readonly string[]>(
 async function asked(
   terminal: Terminal,
   options: Options,
-  { plan, isEmpty }: Change,
+  { plan, nothing }: Change,
   missing?: string,
 ): Promise<boolean> {
   const text = missing ? `${beginning(missing)}\n${plan.text}` : plan.text;
-  if (options.dryRun || isEmpty) {
-    const json = { dryRun: options.dryRun === true, ...plan.json };
+  if (options.dryRun || nothing) {
+    const json = options.dryRun ? { dryRun: true, ...plan.json } : nothing!;
     print(terminal, options, { ...plan, text, json });
     return false;
   }

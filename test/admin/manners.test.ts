@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createTerminal, runIn } from '../support/admin.ts';
 import { startHarness } from '../support/harness.ts';
 import { connect } from '../support/oauth.ts';
+import { freePort } from '../support/ports.ts';
 
 /** How the admin command behaves towards whoever calls it, person or script, whatever the command. */
 const harness = await startHarness();
@@ -107,3 +108,77 @@ for (const [how, keys] of [
     t.notRegex(err, /[Ww]arning|Failed/);
   });
 }
+
+const onIt = (...args: string[]) => run(harness.env, ...args);
+
+test('with --json a call that makes no sense is told in JSON, and nothing else is on stdout', async (t) => {
+  for (const [args, message] of [
+    [['keys', 'retire', '--json'], /^missing required argument 'kid'/],
+    [['clients', 'list', '--limit', 'x', '--json'], /Expected a whole number/],
+    [['clients', 'create', '--json'], /^required option '--name/],
+    [['grants', 'list', '--nothing', '--json'], /^unknown option '--nothing'/],
+    [['grants', 'nothing', '--json'], /^unknown (command|option)/],
+    [['doctor', '--json'], /^missing required argument 'url'/],
+    [['doctor', 'ftp://x.example', '--json'], /not a web address/],
+    [['grants', 'revoke', '--json'], /^Say which grants/],
+  ] as const) {
+    const { code, out } = await onIt(...args);
+    t.is(code, 2, args.join(' '));
+    const said = JSON.parse(out) as { error: string; message: string };
+    t.deepEqual(Object.keys(said), ['error', 'message']);
+    t.is(said.error, 'usage');
+    t.regex(said.message, message);
+  }
+});
+
+test('grants revoke tells nobody from somebody without such a grant', async (t) => {
+  const { code } = await connect(harness);
+  const grant = code.split('.')[0]!;
+  for (const [args, exit, message] of [
+    [['--user', 'nobody'], 4, /no live grant of the user nobody/],
+    [['--client', 'nobody'], 4, /no client nobody/],
+    [['--user', '1001', '--older-than', '90d'], 0, /^0 grants/],
+    [['nothing'], 4, /There is no live grant nothing/],
+    [[grant, '--user', '1002'], 4, /is live, and not one that the options mean/],
+  ] as const) {
+    const run = await onIt('grants', 'revoke', ...args, '--yes');
+    t.is(run.code, exit, args.join(' '));
+    t.regex(run.out + run.err, message);
+  }
+  t.is((await onIt('grants', 'revoke', grant, '--user', '1001', '--dry-run')).code, 0);
+});
+
+test('with nothing to do a command prints JSON of the shape that it always has', async (t) => {
+  const shape = async (...args: string[]) => {
+    const { code, out } = await onIt(...args, '--yes', '--json');
+    t.is(code, 0, out);
+    return Object.keys(JSON.parse(out) as object).toSorted();
+  };
+  t.deepEqual(await shape('clients', 'gc'), ['removed', 'spared']);
+  t.deepEqual(await shape('grants', 'revoke', '--older-than', '90d'), ['atNeonpanel', 'ended']);
+  t.deepEqual(await shape('keys', 'prune'), ['current', 'kids', 'next', 'pruned']);
+  t.deepEqual(await shape('vault', 'rekey'), [
+    'busy',
+    'fresh',
+    'left',
+    'masterKey',
+    'resealed',
+    'unreadable',
+  ]);
+});
+
+test('[N52] a sandbox that is not there fails the checks, with its address and the cause', async (t) => {
+  const NEONPANEL_URL = `http://localhost:${await freePort()}`;
+  for (const noun of ['neonpanel', 'config']) {
+    const { code, out } = await run(
+      { ...harness.env, NEONPANEL_URL: '', SANDBOX_PORT: NEONPANEL_URL.split(':')[2]! },
+      noun,
+      'check',
+    );
+    t.is(code, 1, out);
+    t.regex(
+      out,
+      new RegExp(`^FAIL +neonpanel .*${NEONPANEL_URL} does not answer \\(.*ECONNREFUSED`, 'm'),
+    );
+  }
+});

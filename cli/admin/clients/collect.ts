@@ -49,7 +49,7 @@ export async function collectedClients(session: Session, waitingFor: number): Pr
   const clients = found.map(({ client, why }) => ({ clientId: client.clientId, why }));
   return {
     plan: { text, json: { count: found.length, clients } },
-    isEmpty: found.length === 0,
+    nothing: found.length === 0 ? { removed: 0, spared: 0 } : undefined,
     async apply() {
       let removed = 0;
       for (const { client } of found) if (await records.removeIfUnchanged(client)) removed++;

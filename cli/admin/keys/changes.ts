@@ -125,7 +125,7 @@ export async function prunedKeys(session: Session, _: Options, kid?: string): Pr
       text: [...goes, ...stays].join('\n') || 'There are no retired keys.',
       json: { prunes: kids, keeps: kept.map((key) => key.kid) },
     },
-    isEmpty: kids.length === 0,
+    nothing: kids.length === 0 ? done(staged, '', { pruned: [] }).report.json : undefined,
     apply: async () =>
       done(await changed(() => rotation.prune(staged, kids)), `Gone: ${kids.join(', ')}.`, {
         pruned: kids,

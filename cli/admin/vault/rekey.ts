@@ -27,6 +27,7 @@ export async function rekeyedVault({ store, secrets, now, terminal }: Session): 
     ...(lost > 0 ? [`What none of the MASTER_KEYS opens stays as it is:`] : []),
     ...unreadable.map(inWords),
   ];
+  const fresh = total(partsOf((id) => id === first));
   const isAll = toReseal + lost === 0;
 
   return {
@@ -35,7 +36,7 @@ export async function rekeyedVault({ store, secrets, now, terminal }: Session): 
       json: { masterKey: first, toReseal, found, unreadable },
       failed: lost > 0,
     },
-    isEmpty: toReseal === 0,
+    nothing: toReseal > 0 ? undefined : { masterKey: first, ...NOTHING, fresh, unreadable: lost },
     async apply() {
       let toldAt = 0;
       const onProgress = (looked: number) => {
@@ -73,6 +74,8 @@ function reportOf(
     failed: counts.busy! + counts.unreadable! > 0,
   };
 }
+
+const NOTHING = { resealed: 0, fresh: 0, busy: 0, left: 0, unreadable: 0 };
 
 interface Part {
   readonly masterKey: string;
