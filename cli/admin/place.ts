@@ -44,7 +44,8 @@ function statOf(file: string): Stats | undefined {
 
 /** @returns undefined if that is not what is wrong */
 export function asForbidden(error: Error, file?: string): AdminError | undefined {
-  const { code, path = file } = error as NodeJS.ErrnoException;
+  const { code, path = file, cause } = error as NodeJS.ErrnoException;
+  if (cause instanceof Error && cause !== error) return asForbidden(cause, path);
   if (code !== 'EACCES' && code !== 'EPERM') return undefined;
   return new AdminError('failed', `${path} may not be used (${code}): ${AS_SERVER}.`);
 }

@@ -1,6 +1,6 @@
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -181,4 +181,35 @@ test('[N52] a sandbox that is not there fails the checks, with its address and t
       new RegExp(`^FAIL +neonpanel .*${NEONPANEL_URL} does not answer \\(.*ECONNREFUSED`, 'm'),
     );
   }
+});
+
+/** As a user who may read the program, and nothing of the server's. */
+const asStranger = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+
+test('another user is told to run a command as the server’s', async (t) => {
+  const dir = directory(t);
+  if (!asStranger.uid) chmodSync(dir, 0);
+  const options = {
+    ...asStranger,
+    env: { PATH: process.env.PATH!, ...harness.env, DATA_DIR: dir },
+  };
+  const list = start(t, ['clients', 'list'], options);
+  t.deepEqual(await list.ended, [1, null]);
+  t.regex(list.written.err, /may not be used \(EACCES\): run this as the server’s user/);
+  const check = start(t, ['config', 'check'], options);
+  t.deepEqual(await check.ended, [1, null]);
+  const { out } = check.written;
+  t.regex(out, /^FAIL +master keys .*\n +fix: run this as the server’s user/m);
+  t.regex(out, /^FAIL +store .*\n +fix: run this as the server’s user/m);
+  t.regex(out, /^pass +neonpanel /m);
+});
+
+test('a master key file that is damaged is one finding among the others, with its fix', async (t) => {
+  const dir = directory(t);
+  writeFileSync(join(dir, 'master.key'), 'too short');
+  const { code, out } = await run({ ...harness.env, DATA_DIR: dir }, 'config', 'check');
+  t.is(code, 1);
+  t.regex(out, /^FAIL +master keys .*does not hold a 32-byte key\n +fix: put the key back/m);
+  t.regex(out, /^pass +environment /m);
+  t.regex(out, /^pass +neonpanel /m);
 });
