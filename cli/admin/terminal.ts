@@ -1,6 +1,8 @@
 import confirmPrompt from '@inquirer/confirm';
 import passwordPrompt from '@inquirer/password';
 
+import { openBrowser } from './open-browser.ts';
+
 /** Where a command is run: what it prints to, and whom it can ask. Tests bring their own. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -14,6 +16,8 @@ export interface Terminal {
   readonly isInteractive: boolean;
   /** @returns false if the answer was anything but yes */
   confirm(question: string): Promise<boolean>;
+  /** Shows a page in the system's browser, if there is one. */
+  openBrowser?(url: URL): void;
   /** Without an echo. */
   secret(prompt: string): Promise<string>;
 }
@@ -23,6 +27,7 @@ export const processTerminal = (): Terminal => ({
   env: process.env,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  openBrowser,
   isInteractive: Boolean(process.stdin.isTTY && process.stderr.isTTY),
   confirm: (message) =>
     untilInputEnds((context) => confirmPrompt({ message, default: false }, context)),
