@@ -13,7 +13,7 @@ import {
 } from './grants/grants.ts';
 import { age, example, limit } from './options.ts';
 import type { Session } from './session.ts';
-import { dateTime, table } from './table.ts';
+import { counted, dateTime, iso, table } from './table.ts';
 import type { Terminal } from './terminal.ts';
 import { type Change, change, query, type Report } from './verbs.ts';
 
@@ -81,7 +81,7 @@ async function revokedGrants(session: Session, options: Selection): Promise<Chan
   const { first, count } = await firstOf(selected(session, selection), SHOWN, newestFirst);
   if (count === 0) await assertSomeoneIsMeant(session, options);
   const rest = count > first.length ? `\nand ${count - first.length} more` : '';
-  const text = `${count} grants are ended:\n${tableOf(first, 'none')}${rest}`;
+  const text = `To be ended: ${counted(count, 'grant')}.\n${tableOf(first, 'none')}${rest}`;
   return {
     plan: { text, json: { count, grants: first.map(grantJson) } },
     nothing: count === 0 ? outcomeJson({ ended: 0 }) : undefined,
@@ -132,6 +132,6 @@ const grantJson = ({ grantId, grant }: FoundGrant) => ({
   subject: grant.accountId,
   client: grant.clientId,
   scope: grant.scope,
-  createdAt: new Date(grant.createdAt).toISOString(),
-  lastUsed: new Date(grant.rotatedAt).toISOString(),
+  createdAt: iso(grant.createdAt),
+  lastUsed: iso(grant.rotatedAt),
 });

@@ -1,12 +1,13 @@
 import { InvalidArgumentError } from 'commander';
+import { DAY_MS } from '../../clock.ts';
 
 /** Forms of options that several commands have. What they throw, commander turns into a line and exit code 2. */
 
 const UNITS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
 };
 
 /** `90d`, `12h`. @returns milliseconds */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { SealBroken } from '../../adapters/secrets.ts';
 import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
+import { StageError } from '../../keys/stages.ts';
 import { doctorCommand } from '../doctor/command.ts';
 import { AdminError, EXIT, type ErrorCode } from './errors.ts';
 import { clientsCommand } from './clients.ts';
@@ -23,7 +24,8 @@ import { Found } from './verbs.ts';
  */
 export async function runAdmin(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
-    await createProgram(terminal).parseAsync(idsLast(args), { from: 'user' });
+    const program = createProgram(terminal);
+    await program.parseAsync(idsLast(asHelp(args), flagsOf(program)), { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return failed(error as Error, args.includes('--json'), terminal);
@@ -50,17 +52,39 @@ function createProgram(terminal: Terminal): Command {
 
 /**
  * Ids are random base64url, and one in 64 begins with a dash. It must not be taken for options: there are none with one
- * dash but -h. What follows an option may be its value, and stays. (For one id in 4,096 there is `--`.)
+ * dash but -h. One in 4,096 begins with two, and is told by its length. What follows an option may be its value, and stays.
  */
-function idsLast(args: readonly string[]): string[] {
+function idsLast(args: readonly string[], { all, flags }: Flags): string[] {
   const isId = (arg: string, i: number) =>
-    /^-\w[\w-]{8,}$/.test(arg) && (!args[i - 1]?.startsWith('--') || FLAGS.has(args[i - 1]!));
+    /^-[\w-]{9,}$/.test(arg) &&
+    (!arg.startsWith('--') || (arg.length === ID_LENGTH && !all.has(arg))) &&
+    (!args[i - 1]?.startsWith('--') || flags.has(args[i - 1]!));
   if (args.includes('--') || !args.some(isId)) return [...args];
   return [...args.filter((arg, i) => !isId(arg, i)), '--', ...args.filter(isId)];
 }
 
-/** Options that take no value. */
-const FLAGS = new Set(['--json', '--dry-run', '--yes', '--now', '--service', '--again']);
+const ID_LENGTH = 43;
+
+interface Flags {
+  /** Every option of every command. */
+  readonly all: ReadonlySet<string>;
+  /** Those that take no value. */
+  readonly flags: ReadonlySet<string>;
+}
+
+function flagsOf(program: Command): Flags {
+  const commandsOf = (command: Command): Command[] => [
+    command,
+    ...command.commands.flatMap(commandsOf),
+  ];
+  const options = commandsOf(program).flatMap((command) => command.options);
+  const names = (of: typeof options) => new Set(of.flatMap(({ long }) => long ?? []));
+  return { all: names(options), flags: names(options.filter((option) => option.isBoolean())) };
+}
+
+/** `help keys rotate`: commander's own goes one level deep. */
+const asHelp = (args: readonly string[]): readonly string[] =>
+  args[0] === 'help' && args.length > 1 ? [...args.slice(1), '--help'] : args;
 
 /** `addCommand` hands nothing on, as `command` would. */
 function inheritSettings(command: Command): Command {
@@ -94,6 +118,7 @@ function usage({ code, message }: CommanderError): { code: ErrorCode; message: s
 
 function explain(error: Error): { code: ErrorCode; message: string } {
   if (error instanceof AdminError) return { code: error.code, message: error.message };
+  if (error instanceof StageError) return { code: 'refused', message: error.message };
   if (error instanceof ConfigError) return { code: 'usage', message: error.message };
   if (error instanceof SealBroken) {
     return {

@@ -113,7 +113,9 @@ async function asked(
   const text = missing ? `${beginning(missing)}\n${plan.text}` : plan.text;
   if (options.dryRun || nothing) {
     const json = options.dryRun ? { dryRun: true, ...plan.json } : nothing!;
-    print(terminal, options, { ...plan, text, json });
+    const said =
+      options.dryRun && !nothing ? `This would happen; nothing was changed:\n${text}` : text;
+    print(terminal, options, { ...plan, text: said, json });
     return false;
   }
   if (options.yes) {

@@ -137,7 +137,7 @@ test('grants revoke tells nobody from somebody without such a grant', async (t) 
   for (const [args, exit, message] of [
     [['--user', 'nobody'], 4, /no live grant of the user nobody/],
     [['--client', 'nobody'], 4, /no client nobody/],
-    [['--user', '1001', '--older-than', '90d'], 0, /^0 grants/],
+    [['--user', '1001', '--older-than', '90d'], 0, /^To be ended: 0 grants/],
     [['nothing'], 4, /There is no live grant nothing/],
     [[grant, '--user', '1002'], 4, /is live, and not one that the options mean/],
   ] as const) {
@@ -212,4 +212,35 @@ test('a master key file that is damaged is one finding among the others, with it
   t.regex(out, /^FAIL +master keys .*does not hold a 32-byte key\n +fix: put the key back/m);
   t.regex(out, /^pass +environment /m);
   t.regex(out, /^pass +neonpanel /m);
+});
+
+test('an id is an id, with however many dashes it begins', async (t) => {
+  const id = `--${'x'.repeat(41)}`;
+  for (const args of [
+    ['clients', 'show', id],
+    ['clients', 'show', '--json', id],
+    ['clients', 'revoke', id, '--yes'],
+    ['grants', 'revoke', '--yes', id],
+  ]) {
+    const { code, out, err } = await onIt(...args);
+    t.is(code, 4, out + err);
+    t.true((out + err).includes(id));
+  }
+});
+
+test('help is had in every way that people try, and says defaults in words', async (t) => {
+  const help = await onIt('keys', 'rotate', '--help');
+  t.deepEqual([help.code, (await onIt('help', 'keys', 'rotate')).out], [0, help.out]);
+  t.regex((await onIt('help', 'keys')).out, /^ +rotate /m);
+  t.regex((await onIt('clients', 'gc', '--help')).out, /default: 30d/);
+});
+
+test('clients create takes no empty name, says what it would do, and shows what it made', async (t) => {
+  const create = (name: string, ...more: string[]) =>
+    onIt('clients', 'create', '--name', name, '--redirect-uri', 'https://desk.example/cb', ...more);
+  t.is((await create(' ', '--yes')).code, 2);
+  const dry = await create('Desk', '--dry-run');
+  t.regex(dry.out, /^This would happen; nothing was changed:/);
+  const { out } = await create('Desk', '--yes');
+  t.regex(out, /client id +\S{43}\n +name +Desk\n +kind +pre-registered\n +redirect uris +https:/);
 });

@@ -10,6 +10,7 @@ import { firstOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
+import { counted } from '../table.ts';
 import { lines, scopeOf } from './create.ts';
 import { unknownClient } from './list.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
@@ -30,7 +31,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
     ? '\nIt is known by its document: nothing keeps it from being connected again.'
     : '';
   const what = client ? 'The client and' : 'Of the client';
-  const text = `${what} its ${count} live grants are ended: ${clientId}${name}${more}`;
+  const text = `${what} its ${counted(count, 'live grant')} end: ${clientId}${name}${more}`;
   return {
     plan: { text, json: { clientId, hasRecord: client !== undefined, grants: count } },
     async apply() {

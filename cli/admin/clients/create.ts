@@ -27,6 +27,7 @@ export interface CreateOptions {
 
 /** `clients create` */
 export async function createdClient(session: Session, options: CreateOptions): Promise<Change> {
+  if (!options.name.trim()) throw new AdminError('usage', '--name must not be empty.');
   return options.service ? createdService(session, options) : createdOrdinary(session, options);
 }
 
@@ -129,7 +130,7 @@ function created(
   const { client_id: clientId, client_secret: clientSecret } = client;
   const identity = { clientId, ...(clientSecret && { clientSecret }) };
   const once = clientSecret ? '\nThe client secret is shown this once only.' : '';
-  const text = `${lines(identity)}${once}`;
+  const text = `${lines({ ...identity, ...plan })}${once}`;
   const json = { ...identity, ...plan };
   return { report: { text, json }, facts: { client_id: clientId, ...facts } };
 }

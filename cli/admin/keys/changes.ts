@@ -2,7 +2,7 @@ import type { Staged } from '../../../keys/key-record.ts';
 import {
   currentOf,
   isPrunable,
-  MAX_KEYS,
+  assertRoom,
   maySignFrom,
   nextOf,
   type SigningKey,
@@ -19,9 +19,7 @@ type Options = Readonly<Record<string, unknown>>;
 export async function rotatedKeys(session: Session, { now: atOnce }: Options): Promise<Change> {
   const { rotation, staged } = await keysOf(session);
   const { keys } = staged;
-  if (keys.length >= MAX_KEYS) {
-    throw new AdminError('refused', `There are ${keys.length} keys already: \`keys prune\` first.`);
-  }
+  assertRoom(keys);
   const [current, next] = [currentOf(keys), nextOf(keys)];
   const from = next && maySignFrom(next, session.config.jwksCacheSeconds);
   const isEarly = from !== undefined && from > session.now();

@@ -8,7 +8,7 @@ import {
 import { PATHS } from '../../../auth/paths.ts';
 import { AdminError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { dateTime } from '../table.ts';
+import { dateTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';
 
 export interface RegisterOptions {
@@ -92,6 +92,6 @@ function described(
     '',
     `Put this into the environment of every instance. The registration token is kept, sealed; NeonPanel takes it until ${dateTime(until)}.`,
   ].join('\n');
-  const json = { environment, redirectUri, managementUntil: new Date(until).toISOString() };
+  const json = { environment, redirectUri, managementUntil: iso(until) };
   return { report: { text, json }, facts: { neonpanel_client: clientId } };
 }

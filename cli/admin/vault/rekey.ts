@@ -4,6 +4,7 @@ import type { Store } from '../../../adapters/store.ts';
 import { openKeys, SIGNING_KEYS } from '../../../keys/key-record.ts';
 import { AdminError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { counted } from '../table.ts';
 import type { Change, Report } from '../verbs.ts';
 
 /** `vault rekey` */
@@ -69,7 +70,9 @@ function reportOf(
     ...tell('unreadable', "can't be opened: they count as absent"),
   ];
   return {
-    text: [`${counts.resealed} records are now sealed under ${first}.`, ...lines].join('\n'),
+    text: [`Sealed anew under ${first}: ${counted(counts.resealed!, 'record')}.`, ...lines].join(
+      '\n',
+    ),
     json: { masterKey: first, ...counts },
     failed: counts.busy! + counts.unreadable! > 0,
   };
