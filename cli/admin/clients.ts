@@ -8,7 +8,7 @@ import { createdClient, type CreateOptions } from './clients/create.ts';
 import { listClients, type ListOptions, showClient } from './clients/list.ts';
 import { ORDERS } from './clients/overview.ts';
 import { age, example, limit, several } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { change, query } from './verbs.ts';
 
 const KINDS = ['registered', 'pre-registered', 'service', 'document', 'gone'];

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { createClientRecords } from '../../adapters/client-records.ts';
 import { unknownClient } from './clients/list.ts';
-import { AdminError } from './errors.ts';
+import { AdminError } from '../errors.ts';
 import { andMore, firstOf } from './first.ts';
 import {
   describeOutcome,
@@ -14,7 +14,7 @@ import {
 import { age, example, limit } from './options.ts';
 import type { Session } from './session.ts';
 import { counted, dateTime, iso, table } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { type Change, change, query, type Report } from './verbs.ts';
 
 /** `admin grants …` */

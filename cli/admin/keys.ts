@@ -4,7 +4,7 @@ import { describeKeys } from './keys/describe.ts';
 import { keysOf } from './keys/keys.ts';
 import { prunedKeys, retiredKey, rotatedKeys } from './keys/changes.ts';
 import { keysExample as example } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { change, query } from './verbs.ts';
 
 /** `admin keys …`, for short `npm run keys -- …` */

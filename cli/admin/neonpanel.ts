@@ -3,7 +3,7 @@ import { reportOf } from './findings.ts';
 import { neonpanelFindings } from './neonpanel/check.ts';
 import { registeredAtNeonpanel, type RegisterOptions } from './neonpanel/register.ts';
 import { example } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { change, query } from './verbs.ts';
 
 /** `admin neonpanel …` */

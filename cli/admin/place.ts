@@ -2,7 +2,7 @@ import { type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { masterKeyFile } from '../../adapters/master-keys.ts';
 import type { Config } from '../../config.ts';
-import { AdminError } from './errors.ts';
+import { AdminError } from '../errors.ts';
 
 /**
  * What a server makes at its first start, and a command must not: called in the wrong directory it would go on with an

@@ -4,16 +4,15 @@ import { ConfigError } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { StageError } from '../../keys/stages.ts';
 import { doctorCommand } from '../doctor/command.ts';
-import { AdminError, EXIT, type ErrorCode } from './errors.ts';
+import { AdminError, EXIT, type ErrorCode, Found } from '../errors.ts';
 import { clientsCommand } from './clients.ts';
 import { configCommand } from './config.ts';
 import { grantsCommand } from './grants.ts';
 import { keysCommand } from './keys.ts';
 import { neonpanelCommand } from './neonpanel.ts';
 import { asForbidden } from './place.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { vaultCommand } from './vault.ts';
-import { Found } from './verbs.ts';
 
 /**
  * `npm run admin -- …`: the one command by which this server is run. It works on the store of the running instances,

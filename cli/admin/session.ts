@@ -7,7 +7,7 @@ import type { Store } from '../../adapters/store.ts';
 import { type Config, loadConfig } from '../../config.ts';
 import { createLog, type Log } from '../../log.ts';
 import { assertPlace } from './place.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** What a command works with: the same configuration, store and secrets as the instances that are running. */
 export interface Session {

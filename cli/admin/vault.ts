@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { countVault } from '../../adapters/sealed-records.ts';
 import { example } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { describeVault } from './vault/describe.ts';
 import { rekeyedVault } from './vault/rekey.ts';
 import { change, query } from './verbs.ts';

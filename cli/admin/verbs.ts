@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { audit, type AuditFacts } from '../../audit.ts';
 import { loadConfig } from '../../config.ts';
-import { AdminError, EXIT } from './errors.ts';
+import { AdminError, Found } from '../errors.ts';
 import { finishing } from './finish.ts';
 import { JSON_OPTION } from './options.ts';
 import { missingPlace } from './place.ts';
 import { type Session, withSession } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /**
  * Every command either looks (`query`) or changes something (`change`). Options that all of them have, the question
@@ -156,9 +156,4 @@ function commandName(command: Command): string {
 function print(terminal: Terminal, options: Options, report: Report): void {
   terminal.out(`${options.json ? JSON.stringify(report.json, undefined, 2) : report.text}\n`);
   if (report.failed) throw new Found();
-}
-
-/** Ends a command whose report says all there is to say. */
-export class Found extends Error {
-  readonly exitCode = EXIT.failed;
 }

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { AdminError } from '../admin/errors.ts';
-import type { Terminal } from '../admin/terminal.ts';
-import { Found } from '../admin/verbs.ts';
+import { AdminError, Found } from '../errors.ts';
+import type { Terminal } from '../terminal.ts';
 import { diagnose, type DoctorOptions } from './index.ts';
 import { createProgress, failures, headLine, summary } from './print.ts';
 import { type SignIn, signInByBrowser, signInHeadless } from './sign-in.ts';

@@ -384,6 +384,8 @@ storeTest.serial(
     });
     t.regex(String(line.cause), /NeonPanel no longer takes its credential/);
 
+    const shown = await admin(world, 'clients', 'show', service.client_id);
+    t.true(shown.out.includes(`not connected: clients reconnect ${service.client_id}`), shown.out);
     const other = world.file(await atNeonpanel(world, 'bruno@quillcopper.example'));
     const back = await admin(
       world,

@@ -5,7 +5,7 @@ import { tellOfServices } from '../../../adapters/services.ts';
 import type { Store } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import { firstOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';

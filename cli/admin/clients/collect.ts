@@ -2,7 +2,7 @@ import { createClientRecords, type KnownClient } from '../../../adapters/client-
 import { LIFETIME_AFTER_GRANT_MS } from '../../../adapters/clients.ts';
 import { DAY_MS } from '../../../clock.ts';
 import { createGrants } from '../../../adapters/grants.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { counted, dateTime, table } from '../table.ts';
 import type { Change } from '../verbs.ts';

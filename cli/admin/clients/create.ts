@@ -10,7 +10,7 @@ import type { Write } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
 import { acceptRegistration, acceptServiceClient } from '../../../auth/registration.ts';
 import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';

@@ -1,6 +1,6 @@
 import { createClientRecords } from '../../../adapters/client-records.ts';
 import { createGrants, type StoredGrant } from '../../../adapters/grants.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import { andMore, firstOf } from '../first.ts';
 import type { Session } from '../session.ts';
 import { dateTime, iso, table } from '../table.ts';

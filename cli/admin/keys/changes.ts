@@ -7,7 +7,7 @@ import {
   nextOf,
   type SigningKey,
 } from '../../../keys/stages.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { dateTime, endTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';

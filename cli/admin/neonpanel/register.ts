@@ -6,7 +6,7 @@ import {
   registerAt,
 } from '../../../adapters/neonpanel/registration.ts';
 import { PATHS } from '../../../auth/paths.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { dateTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';

@@ -2,7 +2,7 @@ import { countVault, type Outcome, resealVault } from '../../../adapters/sealed-
 import { SealBroken, type Secrets } from '../../../adapters/secrets.ts';
 import type { Store } from '../../../adapters/store.ts';
 import { openKeys, SIGNING_KEYS } from '../../../keys/key-record.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { counted } from '../table.ts';
 import type { Change, Report } from '../verbs.ts';
