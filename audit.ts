@@ -17,7 +17,7 @@ const FORMS = {
   /** The authorization: the id of the interaction, which becomes the id of the grant. */
   grant: id,
   /** NeonPanel's id of the user, in the clear: see docs/audit.md. */
-  subject: (value: string) => withoutSecrets(value, 64),
+  subject,
   grant_type: word,
   scope: knownScopes,
   error: word,
@@ -26,13 +26,19 @@ const FORMS = {
   companies: (values: readonly string[]) => values.filter((v) => COMPANY.test(v)).slice(0, 20),
   /** NeonPanel's HTTP status. */
   status: whole,
-  kids: (values: readonly string[]) => values.map((value) => withoutSecrets(value, 30)),
+  kids,
+  /** The key that `keys retire` took away. */
+  retired: kid,
+  /** The keys that `keys prune` dropped. */
+  pruned: kids,
   /** Milliseconds it took. */
   ms: whole,
   /** Of the admin command: `keys rotate`. */
   command: (value: string) => (/^[a-z]{1,20}(?: [a-z-]{1,20})?$/.test(value) ? value : 'other'),
   /** The system's user who ran it. */
   actor: (value: string) => withoutSecrets(value, 64),
+  /** Our client at NeonPanel, or that of a service account: NeonPanel's id of it. */
+  neonpanel_client: neonpanelClient,
   /** How many records it was about. */
   count: whole,
 };
@@ -86,7 +92,19 @@ export const AUDIT_EVENTS = {
   },
   admin: {
     outcomes: ['success', 'refused', 'failed'],
-    fields: ['command', 'actor', 'client_id', 'grant', 'subject', 'kids', 'count', 'cause'],
+    fields: [
+      'command',
+      'actor',
+      'client_id',
+      'grant',
+      'subject',
+      'kids',
+      'retired',
+      'pruned',
+      'neonpanel_client',
+      'count',
+      'cause',
+    ],
   },
   'keys.changed': {
     outcomes: ['created', 'restored', 'rotated', 'pruned', 'noticed'],
@@ -132,6 +150,24 @@ export function audit<E extends AuditEvent>(log: Log, event: E, facts: AuditFact
  */
 function id(value: string): string {
   return /^[\w-]{43}$/.test(value) ? value : withoutSecrets(value, 200);
+}
+
+/** A user's is a number of NeonPanel; that of a service client is made from its id. */
+function subject(value: string): string {
+  return /^service:[\w-]{43}$/.test(value) ? value : withoutSecrets(value, 64);
+}
+
+/** NeonPanel's ids have the form of its companies' ids, which is the form of no secret of ours or its. */
+function neonpanelClient(value: string): string {
+  return COMPANY.test(value) ? value : withoutSecrets(value, 64);
+}
+
+function kid(value: string): string {
+  return withoutSecrets(value, 30);
+}
+
+function kids(values: readonly string[]): string[] {
+  return values.map(kid);
 }
 
 /** 40 hex digits or a UUID. */

@@ -1,5 +1,5 @@
 import { createBoundedMap } from '../bounded-map.ts';
-import { isFresh } from '../clock.ts';
+import { DAY_MS, isFresh } from '../clock.ts';
 import type { AdapterPayload } from 'oidc-provider';
 import { sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
@@ -40,7 +40,6 @@ export interface ClientRecord {
   readonly usedAt?: number;
 }
 
-export const DAY_MS = 86_400_000;
 export const UNUSED_LIFETIME_MS = 30 * DAY_MS;
 export const LIFETIME_AFTER_GRANT_MS = 180 * DAY_MS;
 /** What a removed client may still do for: the same bound that holds for revoked grants. */

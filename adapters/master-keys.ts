@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectory } from './directory.ts';
 
 /**
  * The master keys: the configured ones, or, on a developer's machine, one that is made on first start and kept in a
@@ -13,8 +14,8 @@ export function loadMasterKeys(
   directory: string,
 ): readonly Uint8Array[] {
   if (configured) return configured;
-  const file = join(directory, 'master.key');
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = masterKeyFile(directory);
+  makeDirectory(directory);
   try {
     // `wx`: of two processes starting together only one writes.
     writeFileSync(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
@@ -26,3 +27,5 @@ export function loadMasterKeys(
   if (key.length !== 32) throw new Error(`${file} does not hold a 32-byte key`);
   return [new Uint8Array(key)];
 }
+
+export const masterKeyFile = (directory: string): string => join(directory, 'master.key');

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../clock.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -35,7 +36,7 @@ const LIMITS: WaitingLimits = { max: 100_000, lookEveryMs: 30_000 };
 /** From this part of the limit on, the oldest go: there is room until the next count. */
 const CROWDED = 0.95;
 /** They had at least so long to sign in. */
-const MIN_WAIT_MS = 86_400_000;
+const MIN_WAIT_MS = DAY_MS;
 /** An instance that registered this part of the limit does not wait for somebody else to count. */
 const GROWTH = 0.01;
 /** Looks until the next count. */

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../clock.ts';
 import { audit } from '../audit.ts';
 import type { Log } from '../log.ts';
 import type { Staged } from './key-record.ts';
@@ -10,8 +11,6 @@ import {
   nextOf,
   type SigningKey,
 } from './stages.ts';
-
-const DAY_MS = 86_400_000;
 
 /**
  * Rotation by schedule (KEY_ROTATION_DAYS), done by whichever instance gets there first, and pruning with it. It takes

@@ -38,6 +38,12 @@ export class StageError extends Error {
   override name = 'StageError';
 }
 
+/** @throws StageError if there can be no more keys */
+export function assertRoom({ length }: readonly SigningKey[]): void {
+  if (length < MAX_KEYS) return;
+  throw new StageError(`There are ${length} keys already; prune those that nobody needs.`);
+}
+
 /** @param spare a fresh key, which becomes the next one */
 export function rotate(
   keys: readonly SigningKey[],
@@ -45,9 +51,7 @@ export function rotate(
   now: number,
   accessTokenTtlSeconds: number,
 ): SigningKey[] {
-  if (keys.length >= MAX_KEYS) {
-    throw new StageError(`There are ${keys.length} keys already; prune those that nobody needs.`);
-  }
+  assertRoom(keys);
   // A set without a next key is none of ours, but no reason to be stuck: it gets one, and rotates when that is known.
   if (!nextOf(keys)) return [...keys, asNext(spare, now)];
   return [...keys.map((key) => advanced(key, now, accessTokenTtlSeconds)), asNext(spare, now)];

@@ -546,8 +546,8 @@ test('docs/audit.md names every other event that the sources write', (t) => {
 
 test('[T17] whatever a line is given, no secret gets in (property)', (t) => {
   const secret = fc
-    .uint8Array({ minLength: 32, maxLength: 96 })
-    .map((bytes) => Buffer.from(bytes).toString('base64url'));
+    .tuple(fc.uint8Array({ minLength: 32, maxLength: 96 }), fc.constantFrom('base64url', 'hex'))
+    .map(([bytes, form]) => Buffer.from(bytes).toString(form as BufferEncoding));
   const event = fc.constantFrom(...(Object.keys(AUDIT_EVENTS) as AuditEvent[]));
   const field = fc.constantFrom(
     ...new Set(Object.values(AUDIT_EVENTS).flatMap((one): string[] => [...one.fields])),
@@ -556,14 +556,16 @@ test('[T17] whatever a line is given, no secret gets in (property)', (t) => {
     'state',
     'args',
   );
-  const around = fc.string({ maxLength: 30, unit: fc.constantFrom(...' =&"\n/:,x') });
+  const filler = fc.string({ maxLength: 30, unit: fc.constantFrom(...' =&"\n/:,.x') });
+  const around = fc.oneof(filler, fc.constantFrom('', 'service:', ' service:', '-'));
   fc.assert(
     fc.property(event, field, secret, around, around, (name, member, hidden, before, after) => {
-      // An id by itself has the form of an id.
-      fc.pre(hidden.length !== 43 || before !== '' || after !== '');
       const logs = createLogs();
-      const text = `${before}.${hidden}.${after}`;
-      const value = ['companies', 'kids', 'redirect_uris'].includes(member) ? [text] : text;
+      const text = before + hidden + after;
+      fc.pre(!isId(member, text));
+      const value = ['companies', 'kids', 'pruned', 'redirect_uris'].includes(member)
+        ? [text]
+        : text;
       const isNumber = ['ms', 'status'].includes(member);
       const facts = { outcome: text, [member]: isNumber ? Number.NaN : value };
       audit(createLog('info', logs.sink), name, facts as never);
@@ -573,6 +575,32 @@ test('[T17] whatever a line is given, no secret gets in (property)', (t) => {
     }),
     { numRuns: process.env.LONG_TESTS ? 1_000_000 : 10_000 },
   );
+});
+
+/** What has exactly the form of an id is one, in the fields that ids have; see docs/audit.md. */
+const isId = (field: string, text: string): boolean =>
+  ['client_id', 'grant'].includes(field)
+    ? /^[\w-]{43}$/.test(text)
+    : field === 'subject' && /^service:[\w-]{43}$/.test(text);
+
+test('[N18] ids are logged whole, each in the field that has its form, and nowhere else', (t) => {
+  const ours = randomBytes(32).toString('base64url');
+  const neonpanels = randomBytes(20).toString('hex');
+  const logged = (facts: object) => {
+    const logs = createLogs();
+    audit(createLog('info', logs.sink), 'admin', { outcome: 'success', ...facts });
+    return logs.only({ event: 'admin' });
+  };
+  const facts = { client_id: ours, subject: `service:${ours}`, neonpanel_client: neonpanels };
+  t.like(logged(facts), facts);
+  t.like(logged({ client_id: neonpanels, subject: ours, neonpanel_client: ours }), {
+    client_id: '[…]',
+    subject: '[…]',
+    neonpanel_client: '[…]',
+  });
+  for (const subject of [`${ours}service:${ours}`, `service:${ours}${ours}`, `service:${ours} x`]) {
+    t.false(String(logged({ subject }).subject).includes(ours), subject);
+  }
 });
 
 test('[T17] [T58] of a long text that is cut no part of a secret is left', (t) => {

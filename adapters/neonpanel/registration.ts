@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../clock.ts';
 import { sealContext } from '../sealed-kinds.ts';
 import { openIfPossible, type Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Key, Store } from '../store.ts';
@@ -16,7 +17,7 @@ export interface Registration extends NeonpanelClient {
 }
 
 /** How long NeonPanel takes a registration access token. */
-export const MANAGEMENT_TOKEN_MS = 30 * 86_400_000;
+export const MANAGEMENT_TOKEN_MS = 30 * DAY_MS;
 
 /**
  * Registers a client of ours by NeonPanel's open registration (RFC 7591 §3).

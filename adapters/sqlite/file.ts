@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, linkSync, renameSync, rmSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../../log.ts';
+import { makeDirectory } from '../directory.ts';
 import { FULL, isDamage, sqliteCode, whileBusy } from './busy.ts';
 import { damaged, examine } from './examine.ts';
 import { PAGE_BYTES } from './wal.ts';
@@ -72,7 +73,7 @@ function placeOf(path: string): Stats | undefined {
  * store, and of two processes that start together one wins and the other uses the winner's.
  */
 function create(path: string, log: Log | undefined): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectory(dirname(path));
   const draft = `${path}.new-${randomBytes(6).toString('hex')}`;
   try {
     const db = new DatabaseSync(draft);

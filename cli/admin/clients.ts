@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { UNUSED_LIFETIME_MS } from '../../adapters/clients.ts';
+import { DAY_MS } from '../../clock.ts';
 import { AUTH_METHODS } from '../../auth/supported.ts';
 import { reconnectedService, revokedClient, rotatedSecret } from './clients/changes.ts';
 import { collectedClients } from './clients/collect.ts';
@@ -7,7 +8,7 @@ import { createdClient, type CreateOptions } from './clients/create.ts';
 import { listClients, type ListOptions, showClient } from './clients/list.ts';
 import { ORDERS } from './clients/overview.ts';
 import { age, example, limit, several } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { change, query } from './verbs.ts';
 
 const KINDS = ['registered', 'pre-registered', 'service', 'document', 'gone'];
@@ -96,7 +97,11 @@ export function clientsCommand(terminal: Terminal): Command {
     .description(
       'Remove clients that nobody needs: without a login for 30 days, or without a grant for 180. Never one with a live grant, or one made here.',
     )
-    .option('--waiting-for <age>', 'without a login for; at least 1d', age, UNUSED_LIFETIME_MS)
+    .addOption(
+      new Option('--waiting-for <age>', 'without a login for; at least 1d')
+        .argParser(age)
+        .default(UNUSED_LIFETIME_MS, `${UNUSED_LIFETIME_MS / DAY_MS}d`),
+    )
     .addHelpText('after', example('clients gc --dry-run', 'clients gc --waiting-for 7d'));
   clients.addCommand(
     change(gc, terminal, (session, { waitingFor }) =>

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { checkConfiguration } from './config/check.ts';
 import { example } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { inspection } from './verbs.ts';
 
 /** `admin config …` */

@@ -1,3 +1,4 @@
+import { counted } from './table.ts';
 import type { Report } from './verbs.ts';
 
 /** One thing that was checked. */
@@ -34,7 +35,7 @@ export function reportOf(findings: readonly Finding[]): Report {
   const count = (wanted: Finding['status']) =>
     findings.filter(({ status }) => status === wanted).length;
   const summary = { pass: count('pass'), warn: count('warn'), fail: count('fail') };
-  const total = `${summary.pass} passed, ${summary.warn} warnings, ${summary.fail} failed`;
+  const total = `${summary.pass} passed, ${counted(summary.warn, 'warning')}, ${summary.fail} failed`;
   return {
     text: [...lines, '', total].join('\n'),
     json: { ...summary, findings },

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
-import { AdminError } from './errors.ts';
+import { createClientRecords } from '../../adapters/client-records.ts';
+import { unknownClient } from './clients/list.ts';
+import { AdminError } from '../errors.ts';
 import { andMore, firstOf } from './first.ts';
 import {
   describeOutcome,
@@ -11,8 +13,8 @@ import {
 } from './grants/grants.ts';
 import { age, example, limit } from './options.ts';
 import type { Session } from './session.ts';
-import { dateTime, table } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { counted, dateTime, iso, table } from './table.ts';
+import type { Terminal } from '../terminal.ts';
 import { type Change, change, query, type Report } from './verbs.ts';
 
 /** `admin grants …` */
@@ -77,20 +79,38 @@ async function revokedGrants(session: Session, options: Selection): Promise<Chan
   const usersOnly = [id, user, client].every((given) => given === undefined);
   const selection = { ...options, usersOnly };
   const { first, count } = await firstOf(selected(session, selection), SHOWN, newestFirst);
-  if (id !== undefined && count === 0) {
-    throw new AdminError('not_found', `There is no live grant ${id}.`);
-  }
+  if (count === 0) await assertSomeoneIsMeant(session, options);
   const rest = count > first.length ? `\nand ${count - first.length} more` : '';
-  const text = `${count} grants are ended:\n${tableOf(first, 'none')}${rest}`;
+  const text = `To be ended: ${counted(count, 'grant')}.\n${tableOf(first, 'none')}${rest}`;
   return {
     plan: { text, json: { count, grants: first.map(grantJson) } },
-    isEmpty: count === 0,
+    nothing: count === 0 ? outcomeJson({ ended: 0 }) : undefined,
     async apply() {
       const outcome = await endAll(session, selected(session, selection));
       const facts = { grant: id, subject: user, client_id: client, count: outcome.ended };
       return { report: { text: describeOutcome(outcome), json: outcomeJson(outcome) }, facts };
     },
   };
+}
+
+/**
+ * Of somebody who has connections nothing may be old enough; but of nobody there is nothing to end.
+ * @throws AdminError
+ */
+async function assertSomeoneIsMeant(session: Session, { id, user, client }: Selection) {
+  const exists = async (selection: Selection) =>
+    (await firstOf(selected(session, selection), 0, () => 0)).count > 0;
+  if (id !== undefined) {
+    const message = (await exists({ id }))
+      ? `The grant ${id} is live, and not one that the options mean: nothing is ended.`
+      : `There is no live grant ${id}.`;
+    throw new AdminError('not_found', message);
+  }
+  if (user !== undefined && !(await exists({ user }))) {
+    throw new AdminError('not_found', `There is no live grant of the user ${user}.`);
+  }
+  if (client === undefined || (await exists({ client }))) return;
+  if (!(await createClientRecords(session).find(client))) throw unknownClient(client);
 }
 
 const tableOf = (grants: readonly FoundGrant[], empty: string): string =>
@@ -112,6 +132,6 @@ const grantJson = ({ grantId, grant }: FoundGrant) => ({
   subject: grant.accountId,
   client: grant.clientId,
   scope: grant.scope,
-  createdAt: new Date(grant.createdAt).toISOString(),
-  lastUsed: new Date(grant.rotatedAt).toISOString(),
+  createdAt: iso(grant.createdAt),
+  lastUsed: iso(grant.rotatedAt),
 });

@@ -3,7 +3,7 @@ import { reportOf } from './findings.ts';
 import { neonpanelFindings } from './neonpanel/check.ts';
 import { registeredAtNeonpanel, type RegisterOptions } from './neonpanel/register.ts';
 import { example } from './options.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { change, query } from './verbs.ts';
 
 /** `admin neonpanel …` */
@@ -22,12 +22,17 @@ export function neonpanelCommand(terminal: Terminal): Command {
     )
     .addHelpText('after', example('neonpanel register --yes'));
   neonpanel.addCommand(
-    change(register, beforeItIsRegistered(terminal), (session, options) =>
-      registeredAtNeonpanel(
-        session,
-        options as unknown as RegisterOptions,
-        terminal.env.NEONPANEL_CLIENT_ID?.trim() || undefined,
-      ),
+    change(
+      register,
+      beforeItIsRegistered(terminal),
+      (session, options) =>
+        registeredAtNeonpanel(
+          session,
+          options as unknown as RegisterOptions,
+          terminal.env.NEONPANEL_CLIENT_ID?.trim() || undefined,
+        ),
+      // A set-up begins with it, before the server has ever been started.
+      { mayBegin: true },
     ),
   );
 

@@ -26,3 +26,11 @@ export const dateTime = (ms: number): string =>
 
 /** The same for what is over by then: never a minute too early. */
 export const endTime = (ms: number): string => dateTime(ms + 59_999);
+
+/** ISO 8601, for JSON; null where there is no such time. @param ms epoch milliseconds */
+export const iso = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(ms).toISOString();
+
+/** `1 grant`, `2 grants` */
+export const counted = (count: number, one: string): string =>
+  `${count} ${one}${count === 1 ? '' : 's'}`;

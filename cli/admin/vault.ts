@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { countVault } from '../../adapters/sealed-records.ts';
-import type { Terminal } from './terminal.ts';
+import { example } from './options.ts';
+import type { Terminal } from '../terminal.ts';
 import { describeVault } from './vault/describe.ts';
 import { rekeyedVault } from './vault/rekey.ts';
 import { change, query } from './verbs.ts';
@@ -13,7 +14,7 @@ export function vaultCommand(terminal: Terminal): Command {
 
   const check = new Command('check')
     .description('Count what depends on each master key, and say which of them can go.')
-    .addHelpText('after', '\nExample:\n  npm run admin -- vault check');
+    .addHelpText('after', example('vault check'));
   vault.addCommand(
     query(check, terminal, async ({ store, secrets }) =>
       describeVault(await countVault(store), secrets.masterKeyIds),
@@ -24,7 +25,7 @@ export function vaultCommand(terminal: Terminal): Command {
     .description(
       'Seal everything anew under the first master key, while the instances run; may be repeated.',
     )
-    .addHelpText('after', '\nExample:\n  npm run admin -- vault rekey --yes');
+    .addHelpText('after', example('vault rekey --yes'));
   vault.addCommand(change(rekey, terminal, rekeyedVault));
   return vault;
 }

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
 import { audit, type AuditFacts } from '../../audit.ts';
-import { AdminError, EXIT } from './errors.ts';
+import { loadConfig } from '../../config.ts';
+import { AdminError, Found } from '../errors.ts';
+import { finishing } from './finish.ts';
+import { JSON_OPTION } from './options.ts';
+import { missingPlace } from './place.ts';
 import { type Session, withSession } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 /**
  * Every command either looks (`query`) or changes something (`change`). Options that all of them have, the question
@@ -21,8 +25,11 @@ export interface Report {
 export interface Change {
   /** What is going to happen. It is all that --dry-run prints; `text` is what the question is about. */
   readonly plan: Report;
-  /** Nothing is going to happen: there is nothing to ask and nothing to write down. */
-  readonly isEmpty?: boolean;
+  /**
+   * Nothing is going to happen: there is nothing to ask and nothing to write down. The JSON is that of a report of `apply`,
+   * so that a script meets one shape.
+   */
+  readonly nothing?: object | undefined;
   /** @returns what has happened, and what the audit log says of it */
   apply(): Promise<{ report: Report; facts?: Omit<AuditFacts<'admin'>, 'outcome'> }>;
 }
@@ -35,7 +42,7 @@ export function query<A extends readonly string[]>(
   terminal: Terminal,
   look: (session: Session, options: Options, ...args: A) => Promise<Report>,
 ): Command {
-  return command.option('--json', 'print JSON').action(async () => {
+  return command.option(...JSON_OPTION).action(async () => {
     const options = command.opts<Options>();
     await withSession(terminal, async (session) =>
       print(terminal, options, await look(session, options, ...(command.processedArgs as never))),
@@ -49,7 +56,7 @@ export function inspection(
   terminal: Terminal,
   look: (options: Options) => Promise<Report>,
 ): Command {
-  return command.option('--json', 'print JSON').action(async () => {
+  return command.option(...JSON_OPTION).action(async () => {
     const options = command.opts<Options>();
     print(terminal, options, await look(options));
   });
@@ -59,39 +66,72 @@ export function inspection(
  * A command that changes something. Without --yes it asks; where nobody can answer, it refuses.
  *
  * @param prepare finds out what would happen and changes nothing
+ * @param options.mayBegin it may be the first that ever happens to this store, and makes it then
  */
 export function change<A extends readonly string[]>(
   command: Command,
   terminal: Terminal,
   prepare: (session: Session, options: Options, ...args: A) => Promise<Change>,
+  { mayBegin = false }: { mayBegin?: boolean } = {},
 ): Command {
   return command
-    .option('--json', 'print JSON')
+    .option(...JSON_OPTION)
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--yes', 'do not ask')
     .action(async () => {
       const options = command.opts<Options>();
-      await withSession(terminal, async (session) => {
-        const planned = await prepare(session, options, ...(command.processedArgs as never));
-        const { plan, isEmpty } = planned;
-        if (options.dryRun || isEmpty) {
-          const json = { dryRun: options.dryRun === true, ...plan.json };
-          return print(terminal, options, { ...plan, json });
-        }
-        await confirmed(terminal, options, plan);
-        print(terminal, options, await applied(session, commandName(command), planned));
-      });
+      const planIn = (session: Session): Promise<Change> =>
+        prepare(session, options, ...(command.processedArgs as never));
+      const missing = mayBegin ? missingPlace(loadConfig(terminal.env)) : undefined;
+      if (missing) {
+        // Planned beside the place, so that nothing is made before somebody has said yes.
+        const ask = async (session: Session) =>
+          asked(terminal, options, await planIn(session), missing);
+        if (!(await withSession(terminal, ask, 'scratch'))) return;
+      }
+      const work = async (session: Session) => {
+        const planned = await planIn(session);
+        if (!missing && !(await asked(terminal, options, planned))) return;
+        const name = commandName(command);
+        print(terminal, options, await finishing(terminal, () => applied(session, name, planned)));
+      };
+      await withSession(terminal, work, missing ? 'new' : 'existing');
     });
 }
 
-async function confirmed(terminal: Terminal, options: Options, plan: Report): Promise<void> {
-  if (options.yes) return;
-  if (!terminal.isInteractive) {
-    throw new AdminError('not_confirmed', `Nobody is there to confirm; add --yes.\n${plan.text}`);
+/**
+ * @param missing what is made besides
+ * @returns false if all has been said: nothing is to be done
+ * @throws AdminError if nobody says yes
+ */
+async function asked(
+  terminal: Terminal,
+  options: Options,
+  { plan, nothing }: Change,
+  missing?: string,
+): Promise<boolean> {
+  const text = missing ? `${beginning(missing)}\n${plan.text}` : plan.text;
+  if (options.dryRun || nothing) {
+    const json = options.dryRun ? { dryRun: true, ...plan.json } : nothing!;
+    const said =
+      options.dryRun && !nothing ? `This would happen; nothing was changed:\n${text}` : text;
+    print(terminal, options, { ...plan, text: said, json });
+    return false;
   }
-  terminal.err(`${plan.text}\n`);
-  if (!(await terminal.confirm('Go on?'))) throw new AdminError('not_confirmed', 'Nothing done.');
+  if (options.yes) {
+    if (missing) terminal.err(`${beginning(missing)}\n`);
+    return true;
+  }
+  if (!terminal.isInteractive) {
+    throw new AdminError('not_confirmed', `Nobody is there to confirm; add --yes.\n${text}`);
+  }
+  terminal.err(`${text}\n`);
+  if (await terminal.confirm('Go on?')) return true;
+  throw new AdminError('not_confirmed', 'Nothing done.');
 }
+
+const beginning = (missing: string): string =>
+  `There is no ${missing} yet, so it is made. If the server has been started before, then DATA_DIR or SQLITE_PATH are not its.`;
 
 async function applied(session: Session, name: string, planned: Change): Promise<Report> {
   const { log, actor } = session;
@@ -116,9 +156,4 @@ function commandName(command: Command): string {
 function print(terminal: Terminal, options: Options, report: Report): void {
   terminal.out(`${options.json ? JSON.stringify(report.json, undefined, 2) : report.text}\n`);
   if (report.failed) throw new Found();
-}
-
-/** Ends a command whose report says all there is to say. */
-export class Found extends Error {
-  readonly exitCode = EXIT.failed;
 }

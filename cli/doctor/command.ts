@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { AdminError } from '../admin/errors.ts';
-import type { Terminal } from '../admin/terminal.ts';
-import { Found } from '../admin/verbs.ts';
+import { AdminError, Found } from '../errors.ts';
+import type { Terminal } from '../terminal.ts';
 import { diagnose, type DoctorOptions } from './index.ts';
-import { headLine, stepLines, summary } from './print.ts';
+import { createProgress, failures, headLine, summary } from './print.ts';
 import { type SignIn, signInByBrowser, signInHeadless } from './sign-in.ts';
 import { NotAnAddress, understand } from './target.ts';
 
@@ -27,11 +26,17 @@ export function doctorCommand(terminal: Terminal): Command {
   return new Command('doctor')
     .description('Examines a server from outside, as a client would; names cause and fix.')
     .argument('<url>', 'its origin, its MCP address, or any address of it')
-    .option('--json', 'print JSON; progress goes to stderr')
+    .option(
+      '--json',
+      'print JSON; progress goes to stderr (with `npm run -s`: nothing else on stdout)',
+    )
     .option('--login', 'look at what is behind the login too, filling in the forms (sandbox)')
     .option('--email <address>', 'who signs in, with --login')
     .option('--password-file <path>', 'their password, with --login; else it is asked for')
-    .option('--browser', 'the same, but you sign in, in a browser on this machine (twice)')
+    .option(
+      '--browser',
+      'the same, but you sign in, in a browser that is opened on this machine (twice)',
+    )
     .option('--every-shape', 'register each client shape by itself, leaving five clients behind')
     .option('--registration-token-file <path>', 'initial access token, if registration takes one')
     .option('--ca-file <path>', 'trust this authority too (PEM)')
@@ -49,7 +54,7 @@ export function doctorCommand(terminal: Terminal): Command {
 const EXAMPLES = `
 Examples:
   npm run admin -- doctor https://mcp.neonpanel.com
-  npm run admin -- doctor http://localhost:3000 --login --email anna@sandbox.example
+  npm run admin -- doctor http://localhost:3000 --login --email ada@harborpine.example
   npm run -s admin -- doctor https://mcp.neonpanel.com --browser --json > report.json
 
 Exit codes: 0 nothing failed, 1 something failed, 2 wrong usage. See docs/doctor.md.`;
@@ -62,17 +67,19 @@ async function examine(
 ): Promise<void> {
   const { understood } = addressed(url);
   const print = flags.json ? terminal.err : terminal.out;
+  const progress = createProgress((text) => print(`${text}\n`));
   const options: DoctorOptions = {
     signIn,
     everyShape: flags.everyShape ?? false,
     ca: contentOf(flags.caFile, '--ca-file'),
     initialAccessToken: contentOf(flags.registrationTokenFile, '--registration-token-file'),
-    onResult: (result) => print(`${stepLines(result)}\n`),
+    onResult: progress.result,
   };
   print(`${headLine(understood)}\n`);
   const report = await diagnose(url, options);
+  progress.end();
   if (flags.json) terminal.out(`${JSON.stringify(report, undefined, 2)}\n`);
-  else terminal.out(`${summary(report)}\n`);
+  else terminal.out(`\n${failures(report)}${summary(report)}\n`);
   if (!report.ok) throw new Found();
 }
 
@@ -94,7 +101,10 @@ async function signInFor(terminal: Terminal, flags: Flags): Promise<SignIn | und
     throw new AdminError('usage', '--email and --password-file belong to --login.');
   }
   if (flags.browser) {
-    return signInByBrowser(({ href }) => terminal.err(`Open this and sign in:\n  ${href}\n`));
+    return signInByBrowser((url) => {
+      terminal.openBrowser?.(url);
+      terminal.err(`Sign in, in the browser that opens; else open this yourself:\n  ${url.href}\n`);
+    });
   }
   if (!flags.login) return undefined;
   if (flags.email === undefined) {

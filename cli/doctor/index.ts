@@ -5,7 +5,7 @@ import type { Examination, Leftover, Step, StepResult } from './step.ts';
 import { STEPS } from './steps/index.ts';
 import { understand } from './target.ts';
 
-/** What doctor found; the same for people (report.ts) and for machines. */
+/** What doctor found; the same for people (print.ts) and for machines. */
 export interface Report {
   /** The address of the MCP endpoint. */
   readonly url: string;

@@ -17,11 +17,49 @@ export function stepLines(step: StepResult): string {
   const { id, title, outcome, cause, fix, detail, more = [] } = step;
   const line = (text: string) => `${MARKS[outcome]}  ${id.padEnd(30)} ${text}`;
   if (outcome === 'pass') return printable(line(detail ? `${title}: ${detail}` : title));
-  if (outcome === 'skip') return printable(line(`skipped: ${cause}`));
+  if (outcome === 'skip') return printable(line(`skipped: ${bare(cause)}`));
   return [{ cause, fix }, ...more]
-    .map((problem) => printable(line(`${problem.cause}. Fix: ${problem.fix}`)))
+    .map((problem) => printable(line(`${bare(problem.cause)}. Fix: ${problem.fix}`)))
     .join('\n');
 }
+
+/** What a stranger's server says may end with a full stop already. */
+const bare = (text = ''): string => text.replace(/[.\s]+$/, '');
+
+/** So many skipped in a row are one line: they have one reason, and hide what matters. */
+const FEW = 2;
+
+/**
+ * Prints results as they come, long runs of skipped steps as one line.
+ * @param print one line, or several, without an end
+ */
+export function createProgress(print: (text: string) => void) {
+  let skipped: StepResult[] = [];
+  function flush(): void {
+    if (skipped.length <= FEW) skipped.forEach((step) => print(stepLines(step)));
+    else print(printable(`${MARKS.skip}  ${skipped.length} steps skipped: ${reasonOf(skipped)}`));
+    skipped = [];
+  }
+  return {
+    result(step: StepResult): void {
+      if (step.outcome === 'skip') return void skipped.push(step);
+      flush();
+      print(stepLines(step));
+    },
+    end: flush,
+  };
+}
+
+/** That of the first: the others follow from it. */
+const reasonOf = ([first]: readonly StepResult[]): string =>
+  bare(first!.cause).replace(/^needs /, 'they need ');
+
+/** Once more at the end, where people look; nothing if nothing failed. */
+export const failures = ({ steps }: Report): string =>
+  steps
+    .filter(({ outcome }) => outcome === 'fail')
+    .map((step) => `${stepLines(step)}\n`)
+    .join('');
 
 export function summary({ steps, leftBehind, ms, ours }: Report): string {
   const count = (outcome: Outcome) => steps.filter((step) => step.outcome === outcome).length;

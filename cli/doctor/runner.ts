@@ -36,15 +36,18 @@ const unexpected = (error: unknown): Explanation => ({
 function createNotes() {
   const failures: Explanation[] = [];
   const warnings: Explanation[] = [];
+  let undecided: string | undefined;
   const details: string[] = [];
   const says: Says = {
     fail: (cause, fix) => void failures.push({ cause, fix }),
     warn: (cause, fix) => void warnings.push({ cause, fix }),
     note: (detail) => void details.push(detail),
+    leaveOpen: (cause) => void (undecided = cause),
   };
   return {
     says,
     result(): Omit<StepResult, 'id' | 'title'> {
+      if (undecided !== undefined) return { outcome: 'skip', cause: undecided };
       const [first, ...more] = [...failures, ...warnings];
       return {
         outcome: failures.length ? 'fail' : warnings.length ? 'warn' : 'pass',

@@ -59,6 +59,13 @@ export const signInHeadless = (credentials: Credentials): SignIn => ({
 
 function deadEnd(page: Page, isLogin: boolean, isRepeated: boolean, pages: number) {
   const where = `${page.url.origin}${page.url.pathname}`.slice(0, 200);
+  // Whatever status it has: the form is shown again to whoever was wrong.
+  if (isRepeated) {
+    return {
+      cause: `the login at ${page.url.origin} does not take the e-mail address and password`,
+      fix: 'Give those of a user of the sandbox, or use --browser.',
+    };
+  }
   if (page.status >= 400) {
     return {
       cause: `sign-in ends at ${where} with ${page.status}: ${textOf(page.html)}`,
@@ -69,12 +76,6 @@ function deadEnd(page: Page, isLogin: boolean, isRepeated: boolean, pages: numbe
     return {
       cause: `the login is at ${where}, without TLS; the password was not sent`,
       fix: 'Serve the login over https.',
-    };
-  }
-  if (isRepeated) {
-    return {
-      cause: `the login at ${page.url.origin} does not take the e-mail address and password`,
-      fix: 'Give those of a user of the sandbox, or use --browser.',
     };
   }
   if (pages >= MAX_PAGES || !/<form\b/i.test(page.html)) {

@@ -22,6 +22,8 @@ export interface Says {
   warn(cause: string, fix: string): void;
   /** What was seen, for a step that passes. */
   note(detail: string): void;
+  /** Nothing can be said: other steps find out. */
+  leaveOpen(cause: string): void;
 }
 
 export interface Examination {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -11,6 +11,7 @@ import { connect } from '../support/oauth.ts';
 import { freePort } from '../support/ports.ts';
 import { recordsOf } from '../support/records.ts';
 import { startRedis } from '../support/redis.ts';
+import { withSession } from '../../cli/admin/session.ts';
 import type { Finding } from '../../cli/admin/findings.ts';
 
 /** `neonpanel register`, `neonpanel check` and `config check`: each cause is named, with its fix. */
@@ -32,6 +33,10 @@ function elsewhere(t: ExecutionContext, env: Record<string, string> = {}) {
   return { DATA_DIR: dir, NEONPANEL_URL: harness.sandbox.url, ...env };
 }
 
+/** As after a first start. */
+const begun = (env: Record<string, string>) =>
+  withSession(createTerminal(env), async () => {}, 'new');
+
 const run = (env: Record<string, string>, ...args: string[]) => runIn(createTerminal(env), ...args);
 const configCheck = (env: Record<string, string>) => run(env, 'config', 'check', '--json');
 const masterKey = () => randomBytes(32).toString('base64url');
@@ -43,9 +48,14 @@ test('[N52] register makes our client there, prints the environment, and keeps t
   const dry = await run(env, 'neonpanel', 'register', '--dry-run');
   t.is(dry.code, 0);
   t.regex(dry.out, /http:\/\/localhost:3999\/oauth2\/authorize\/callback/);
+  t.regex(dry.out, /There is no store at .* yet, so it is made/);
+  t.deepEqual(readdirSync(env.DATA_DIR), [], 'a dry run makes nothing');
+  t.is((await run(env, 'neonpanel', 'register')).code, 6);
+  t.deepEqual(readdirSync(env.DATA_DIR), []);
   const made = await run(env, 'neonpanel', 'register', '--yes');
   t.is(made.code, 0, made.err);
   const [, id] = /^NEONPANEL_CLIENT_ID=(\S+)$/m.exec(made.out)!;
+  t.true(made.err.includes(`"neonpanel_client":"${id}"`), 'the audit log names it');
   const requests = harness.sandbox.recorder.requests();
   const { body } = requests.findLast(({ path }) => path === '/oauth2/register')!;
   t.deepEqual(JSON.parse(String(body)).redirect_uris, [
@@ -96,6 +106,26 @@ test('[D19] register works in a deployment that can not name its client yet', as
   const failed = await run(production, 'neonpanel', 'register', '--yes');
   t.is(failed.code, 1);
   t.regex(failed.err, /NeonPanel/);
+});
+
+test('[T52] [N52] with another master key the client that was registered is lost, and nobody says that there was none', async (t) => {
+  const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3997', MASTER_KEYS: masterKey() });
+  t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
+  const other = { ...env, MASTER_KEYS: masterKey() };
+  for (const noun of ['neonpanel', 'config']) {
+    const check = await run(other, noun, 'check', '--json');
+    t.is(check.code, 1, noun);
+    t.regex(bad(check).join('\n'), /fail client: a client was registered, and none of the MASTER_/);
+  }
+  const configured = { ...other, NEONPANEL_CLIENT_ID: 'configured' };
+  const said = bad(await run(configured, 'neonpanel', 'check', '--json')).join('\n');
+  t.regex(said, /warn registration token: a client was registered, and none/);
+  const before = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
+  const register = await run(other, 'neonpanel', 'register', '--yes');
+  t.is(register.code, 3);
+  t.regex(register.err, /none of the MASTER_KEYS opens its record.*--again/);
+  t.deepEqual(await recordsOf({ dataDir: env.DATA_DIR, redis: undefined }), before);
+  t.is((await run(other, 'neonpanel', 'register', '--again', '--yes')).code, 0);
 });
 
 // --------------------------------------------------------------------------- neonpanel check
@@ -162,6 +192,7 @@ const METADATA = (url: string) => ({
 test.serial('[N52] check names what is wrong with NeonPanel', async (t) => {
   const { url, jwk } = neonpanel;
   const env = elsewhere(t, { NEONPANEL_URL: url, NEONPANEL_CLIENT_ID: 'ours' });
+  await begun(env);
   const good = () => {
     neonpanel.on(PATHS.metadata, json(METADATA(url)));
     neonpanel.on(PATHS.jwks, json({ keys: [jwk] }));
@@ -227,6 +258,7 @@ test('[N52] a NeonPanel that does not answer is one finding, and takes a bounded
     NEONPANEL_URL: `http://localhost:${await freePort()}`,
     NEONPANEL_CLIENT_ID: 'ours',
   });
+  await begun(env);
   const check = await run(env, 'neonpanel', 'check', '--json');
   t.is(check.code, 1);
   t.is(bad(check).length, 1);
@@ -340,7 +372,8 @@ test('config check looks into the embedded store, and makes none where there is 
   const none = await configCheck(env);
   t.deepEqual(readdirSync(env.DATA_DIR), [], 'nothing was made');
   t.true(findingsOf(none).some(({ detail }) => detail.includes('made at first start')));
-  t.is((await run(env, 'clients', 'list')).code, 0);
+  t.regex(bad(none).join('\n'), /warn store: SQLite: .*not there yet.*SQLITE_PATH are not its/);
+  t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
   const made = await configCheck(env);
   t.is(made.json().fail, 0, made.out);
   for (const expected of ['every record is as it was written', 'version 1']) {
@@ -392,6 +425,8 @@ test('every command has a help text with an example', async (t) => {
     grants: ['list', 'revoke'],
     neonpanel: ['register', 'check'],
     config: ['check'],
+    keys: ['list', 'rotate', 'retire', 'prune', 'export'],
+    vault: ['check', 'rekey'],
   };
   for (const [noun, verbs] of Object.entries(nouns)) {
     const { out } = await runIn(createTerminal({}), noun, '--help');
@@ -399,7 +434,26 @@ test('every command has a help text with an example', async (t) => {
       t.regex(out, new RegExp(`^ +${verb}\\b`, 'm'));
       const help = await runIn(createTerminal({}), noun, verb, '--help');
       t.is(help.code, 0);
-      t.regex(help.out, new RegExp(`Examples?:\\n +npm run admin -- ${noun} ${verb}`), verb);
+      t.regex(
+        help.out,
+        new RegExp(`Examples?:\\n +npm run (-s )?(admin -- ${noun}|${noun} --) ${verb}`),
+        verb,
+      );
+      for (const line of help.out.split('\n')) assertSilent(t, line);
     }
+  }
+});
+
+/** npm prints its banner on stdout, where it breaks JSON and files. */
+function assertSilent(t: ExecutionContext, line: string): void {
+  if (!/npm run (admin|keys) --[^`]*(--json|> ?\w)/.test(line)) return;
+  t.fail(line);
+}
+
+test('wherever output is shown to go to a program or a file, npm is told to be silent', async (t) => {
+  const { out } = await runIn(createTerminal({}), 'keys', 'export', '--help');
+  t.regex(out, /npm run -s keys -- export --public > jwks\.json/);
+  for (const page of ['README.md', 'docs/operations.md', 'docs/doctor.md', 'docs/deploying.md']) {
+    for (const line of readFileSync(join(ROOT, page), 'utf8').split('\n')) assertSilent(t, line);
   }
 });

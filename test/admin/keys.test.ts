@@ -71,7 +71,12 @@ const only = (keys: readonly Listed[], state: Listed['state']): string => {
 async function rotated(t: ExecutionContext, harness: Harness, ...flags: string[]) {
   const run = await admin(harness, 'keys', 'rotate', '--yes', '--json', ...flags);
   t.is(run.code, 0, run.err);
-  const change = run.json<{ current: string; next: string; kids: string[] }>();
+  const change = run.json<{
+    current: string;
+    next: string;
+    kids: string[];
+    breaks: object | null;
+  }>();
   await followed(harness, change.kids);
   return change;
 }
@@ -85,6 +90,10 @@ async function followed({ instances }: Harness, kids: readonly string[]): Promis
   }
   throw new Error(`not every instance publishes ${kids.join()}`);
 }
+
+/** What a command wrote into the audit log. */
+const adminLine = (err: string): Record<string, unknown> =>
+  JSON.parse(err.split('\n').find((line) => line.includes('"event":"admin"'))!);
 
 /** Tokens that every instance signs now. */
 async function renewed({ instances }: Harness, { client, tokens }: Connection) {
@@ -116,6 +125,10 @@ bothStores.serial(
     const dry = await admin(world, 'keys', 'rotate', '--now', '--dry-run');
     t.is(dry.code, 0);
     t.regex(dry.out, /refuses the new\nones until it fetches again/);
+    const plan = (await admin(world, 'keys', 'rotate', '--now', '--dry-run', '--json')).json();
+    const known = (await listed(world)).find(({ kid }) => kid === next)!;
+    const breaks = { fetchedBefore: known.createdAt, until: known.maySignFrom };
+    t.deepEqual(plan.breaks, breaks);
     const alone = await admin(world, 'keys', 'rotate', '--now');
     t.is(alone.code, 6, 'nobody is there to confirm');
     const no = createTerminal(world.env, { answers: [false], now: world.now });
@@ -146,6 +159,7 @@ bothStores.serial(
     const { tokens } = await connect(world, { client: connection.client });
     const change = await rotated(t, world);
     t.is(change.current, next);
+    t.is(change.breaks, null, 'everybody knows the key');
     for (const instance of world.instances) {
       const { keys } = await jwksOf(instance);
       t.deepEqual(
@@ -196,6 +210,8 @@ bothStores.serial(
     const run = await admin(world, 'keys', 'retire', leaked[0]!, '--yes', '--json');
     t.is(run.code, 0, run.err);
     t.is(run.json().current, leaked[1], 'the next one took over');
+    t.is(run.json().retired, leaked[0]);
+    t.is(adminLine(run.err).retired, leaked[0], 'the audit log names it');
     // Before they look by themselves, half a second from now, they have to when a second has passed by the clock.
     world.clock.advance(FOLLOW_MS);
     t.false(await isActive());
@@ -240,7 +256,9 @@ bothStores.serial.redis(
     const using = use();
     const started = performance.now();
     for (let i = 0; i < 4; i++) {
-      t.is((await admin(world, 'keys', 'rotate', '--now', '--yes')).code, 0);
+      const run = await admin(world, 'keys', 'rotate', '--now', '--yes');
+      t.is(run.code, 0);
+      t.regex(run.out, /refuses the new\nones until it fetches again/);
     }
     // Each key but perhaps the first is new, and is left the second that instances may need to notice it.
     t.true(performance.now() - started >= 3 * 990);
@@ -280,7 +298,8 @@ bothStores.serial(
   async (t, world) => {
     // Old enough for every instance to know the next key, so that the command need not wait.
     world.clock.advance(31_000);
-    await rotated(t, world, '--now');
+    const { breaks } = await rotated(t, world, '--now');
+    t.deepEqual(Object.keys(breaks!), ['fetchedBefore', 'until'], 'it says what breaks');
     const keys = await listed(world);
     const retired = keys.filter(({ state }) => state === 'retired').map(({ kid }) => kid);
     const newest = keys.find(({ state }) => state === 'retired')!.kid;
@@ -295,8 +314,10 @@ bothStores.serial(
     world.clock.advance(33_000);
     const dry = (await admin(world, 'keys', 'prune', '--dry-run', '--json')).json();
     t.deepEqual(dry.prunes.toSorted(), retired.toSorted());
-    const run = await admin(world, 'keys', 'prune', '--yes');
+    const run = await admin(world, 'keys', 'prune', '--yes', '--json');
     t.is(run.code, 0, run.err);
+    t.deepEqual(run.json().pruned.toSorted(), retired.toSorted());
+    t.deepEqual(adminLine(run.err).pruned, run.json().pruned, 'the audit log names them');
     t.deepEqual(
       (await listed(world)).map(({ state }) => state),
       ['current', 'next'],
@@ -373,7 +394,7 @@ bothStores(
     for (const command of ['list', 'rotate', 'prune']) {
       const run = await admin(elsewhere, 'keys', command);
       t.is(run.code, 4, command);
-      t.regex(run.err, /server makes them when it starts/);
+      t.regex(run.err, /makes them when it starts for the first time/);
     }
   },
 );

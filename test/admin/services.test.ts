@@ -132,6 +132,15 @@ storeTest.serial(
       aud: `${world.url}/mcp`,
     });
     for (const instance of world.instances) t.is(await companies(instance, body.access_token), 3);
+    for (const event of ['token', 'tool.call']) {
+      const subject = `service:${service.client_id}`;
+      await world.logs.waitFor({
+        event,
+        outcome: 'success',
+        client_id: service.client_id,
+        subject,
+      });
+    }
     const writing = await callTool(world.url, body.access_token, 'createDocuments', {});
     t.is(writing.status, 403, 'no more than the operator gave');
   },
@@ -375,6 +384,8 @@ storeTest.serial(
     });
     t.regex(String(line.cause), /NeonPanel no longer takes its credential/);
 
+    const shown = await admin(world, 'clients', 'show', service.client_id);
+    t.true(shown.out.includes(`not connected: clients reconnect ${service.client_id}`), shown.out);
     const other = world.file(await atNeonpanel(world, 'bruno@quillcopper.example'));
     const back = await admin(
       world,

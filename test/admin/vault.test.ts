@@ -267,6 +267,13 @@ bothStores.serial(
       resealed: 1,
       busy: 0,
     });
+    const lost = await admin(harness, 'vault', 'rekey', '--dry-run', '--json');
+    t.like(lost.json(), { toReseal: 0, found: [] });
+    t.like(lost.json().unreadable, [{ kind: 'client secrets', records: 1 }]);
+    const said = await admin(harness, 'vault', 'rekey', '--yes');
+    t.is(said.code, 1, 'not everything is as it should be');
+    t.regex(said.out, /none of the MASTER_KEYS opens stays as it is:\n {2}1 client secrets/);
+    t.notRegex(said.out, /Everything/);
     for (const [at, kind] of [
       [tag, 'grant'],
       [tag, 'credential'],
@@ -274,6 +281,20 @@ bothStores.serial(
     ]) {
       await store.commit([{ key: { tag: at!, kind: kind! }, expect: 'any', remove: true }]);
     }
+  },
+);
+
+bothStores.serial(
+  '[T52] with master keys that are not of this store vault rekey refuses, and touches nothing',
+  async (t, { harness }) => {
+    const before = await recordsOf(harness);
+    const env = { ...harness.env, MASTER_KEYS: newKey() };
+    for (const flag of ['--dry-run', '--yes']) {
+      const run = await admin({ ...harness, env }, 'vault', 'rekey', flag);
+      t.is(run.code, 3, run.out);
+      t.regex(run.err, /opens the signing keys/);
+    }
+    t.deepEqual(await recordsOf(harness), before);
   },
 );
 

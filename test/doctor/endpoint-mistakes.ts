@@ -92,6 +92,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     distort: answer(isRegistrationWith('cursor://'), 400, refusal('invalid_redirect_uri')),
     step: 'register-cursor',
     leaves: 4,
+    skips: ['registration'],
     cause: /registration of Cursor is refused: 400 application\/json invalid_redirect_uri/,
   },
   {
@@ -99,6 +100,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     distort: answer(isRegistrationWith('claudeai'), 400, refusal('invalid_client_metadata')),
     step: 'register-claude',
     leaves: 4,
+    skips: ['registration'],
     cause: /registration of Claude is refused/,
   },
   {
@@ -106,6 +108,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     distort: answer(isRegistrationWith('null'), 400, refusal('invalid_client_metadata')),
     step: 'register-chatgpt',
     leaves: 4,
+    skips: ['registration'],
     cause: /registration of ChatGPT is refused/,
   },
   {
@@ -113,6 +116,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     distort: answer(isRegistrationWith('device_code'), 400, refusal('invalid_client_metadata')),
     step: 'register-vscode',
     leaves: 4,
+    skips: ['registration'],
     cause: /registration of VS Code is refused/,
   },
   {
@@ -122,7 +126,7 @@ export const ENDPOINTS: readonly Mistake[] = [
     leaves: 4,
     cause: /registration of Claude Code is refused/,
     // Whichever client remains has no address on loopback.
-    skips: ['redirect-loopback'],
+    skips: ['registration', 'redirect-loopback'],
   },
   {
     title: 'an ordinary request is refused',

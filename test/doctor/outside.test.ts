@@ -97,12 +97,16 @@ test.serial(
     t.is(await runAdmin(['doctor', world.proxy.url], terminal), 1);
     const lines = terminal.printed().trimEnd().split('\n');
     // Before them what is examined, after them what came of it.
-    t.is(lines.length, STEPS.length + 2);
+    // The steps behind the login are one line; what failed is repeated, after an empty one.
+    const skipped = lines.filter((line) => line.startsWith('-'));
+    t.deepEqual(skipped, ['-     17 steps skipped: they need a login: add --login or --browser']);
+    t.is(lines.length, STEPS.length - 17 + 1 + 2 + 2);
+    t.regex(lines.at(-2)!, /^FAIL {2}cors /);
     t.regex(lines[0]!, /^Examining http:\S+\/mcp \(from /);
     t.is(
       lines.filter((line) => /^FAIL {2}cors +.+CORS\)\. Fix: Expose WWW-Authenticate/.test(line))
         .length,
-      1,
+      2,
     );
     t.regex(lines.at(-1)!, /1 failed, 17 skipped, .* Left behind there: 1 registered client \(/);
     t.is(terminal.complained(), '');
@@ -122,6 +126,25 @@ test.serial('a healthy server is exit code 0, and --json is all that is on stdou
   }
   t.regex(terminal.complained(), /^ok +challenge /m);
 });
+
+test.serial(
+  'nobody is told that all is well with what was refused, and no sentence ends twice',
+  async (t) => {
+    world.proxy.distort(
+      answer(
+        '/oauth2/register',
+        400,
+        '{"error":"invalid_client_metadata","error_description":"No. Sorry."}',
+        { 'content-type': 'application/json' },
+      ),
+    );
+    const terminal = createTerminal();
+    t.is(await runAdmin(['doctor', world.proxy.url], terminal), 1);
+    t.regex(terminal.printed(), /^- +registration +skipped: all shapes in one are refused \(/m);
+    t.regex(terminal.printed(), /Sorry\. Fix: /);
+    t.notRegex(terminal.printed(), /\.\. |\.\.$/m);
+  },
+);
 
 test.serial('what a server says can not steer the terminal', async (t) => {
   world.proxy.distort(answer('/mcp', 301, '', { location: 'https://x.example/\u009b31m' }));

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava';
-import type { Terminal } from '../../cli/admin/terminal.ts';
+import type { Terminal } from '../../cli/terminal.ts';
 import { diagnose, type DoctorOptions, type Report } from '../../cli/doctor/index.ts';
 import { signInHeadless } from '../../cli/doctor/sign-in.ts';
 import { type Harness, startHarness } from '../support/harness.ts';

@@ -1,5 +1,5 @@
 import { runAdmin } from '../../cli/admin/program.ts';
-import type { Terminal } from '../../cli/admin/terminal.ts';
+import type { Terminal } from '../../cli/terminal.ts';
 import type { Harness } from './harness.ts';
 
 export interface FakeTerminal extends Terminal {

@@ -5,11 +5,12 @@ import { tellOfServices } from '../../../adapters/services.ts';
 import type { Store } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import { firstOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
+import { counted } from '../table.ts';
 import { lines, scopeOf } from './create.ts';
 import { unknownClient } from './list.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
@@ -30,7 +31,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
     ? '\nIt is known by its document: nothing keeps it from being connected again.'
     : '';
   const what = client ? 'The client and' : 'Of the client';
-  const text = `${what} its ${count} live grants are ended: ${clientId}${name}${more}`;
+  const text = `${what} its ${counted(count, 'live grant')} end: ${clientId}${name}${more}`;
   return {
     plan: { text, json: { clientId, hasRecord: client !== undefined, grants: count } },
     async apply() {
@@ -130,8 +131,9 @@ export async function reconnectedService(
       ]);
       if (!done) throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
       await assertClientIsThere(store, clientId);
+      const { neonpanelClient: neonpanel_client } = plan;
       const report = { text: `Connected.\n${lines(plan)}`, json: plan };
-      return { report, facts: { client_id: clientId, grant: clientId, subject } };
+      return { report, facts: { client_id: clientId, grant: clientId, subject, neonpanel_client } };
     },
   };
 }

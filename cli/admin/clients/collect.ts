@@ -1,9 +1,10 @@
 import { createClientRecords, type KnownClient } from '../../../adapters/client-records.ts';
-import { DAY_MS, LIFETIME_AFTER_GRANT_MS } from '../../../adapters/clients.ts';
+import { LIFETIME_AFTER_GRANT_MS } from '../../../adapters/clients.ts';
+import { DAY_MS } from '../../../clock.ts';
 import { createGrants } from '../../../adapters/grants.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
-import { dateTime, table } from '../table.ts';
+import { counted, dateTime, table } from '../table.ts';
 import type { Change } from '../verbs.ts';
 import { useByClient } from './overview.ts';
 
@@ -49,14 +50,14 @@ export async function collectedClients(session: Session, waitingFor: number): Pr
   const clients = found.map(({ client, why }) => ({ clientId: client.clientId, why }));
   return {
     plan: { text, json: { count: found.length, clients } },
-    isEmpty: found.length === 0,
+    nothing: found.length === 0 ? { removed: 0, spared: 0 } : undefined,
     async apply() {
       let removed = 0;
       for (const { client } of found) if (await records.removeIfUnchanged(client)) removed++;
       const spared = found.length - removed;
       const besides = spared > 0 ? ` ${spared} were used meanwhile and stay.` : '';
       const report = {
-        text: `Removed ${removed} ${removed === 1 ? 'client' : 'clients'}.${besides}`,
+        text: `Removed ${counted(removed, 'client')}.${besides}`,
         json: { removed, spared },
       };
       return { report, facts: { count: removed } };

@@ -10,7 +10,7 @@ import type { Write } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
 import { acceptRegistration, acceptServiceClient } from '../../../auth/registration.ts';
 import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
@@ -27,6 +27,7 @@ export interface CreateOptions {
 
 /** `clients create` */
 export async function createdClient(session: Session, options: CreateOptions): Promise<Change> {
+  if (!options.name.trim()) throw new AdminError('usage', '--name must not be empty.');
   return options.service ? createdService(session, options) : createdOrdinary(session, options);
 }
 
@@ -111,7 +112,11 @@ async function createdService(session: Session, options: CreateOptions): Promise
       // First, so that there is never one that the metadata does not know of for long.
       await tellOfServices(store, true);
       await createClientRecords(session).add('service', client, records);
-      return created(client, plan, { grant: client_id, subject: grant.accountId });
+      return created(client, plan, {
+        grant: client_id,
+        subject: grant.accountId,
+        neonpanel_client: plan.neonpanelClient,
+      });
     },
   };
 }
@@ -120,12 +125,12 @@ async function createdService(session: Session, options: CreateOptions): Promise
 function created(
   client: NewClient,
   plan: object,
-  facts: { grant?: string; subject?: string } = {},
+  facts: { grant?: string; subject?: string; neonpanel_client?: string } = {},
 ) {
   const { client_id: clientId, client_secret: clientSecret } = client;
   const identity = { clientId, ...(clientSecret && { clientSecret }) };
   const once = clientSecret ? '\nThe client secret is shown this once only.' : '';
-  const text = `${lines(identity)}${once}`;
+  const text = `${lines({ ...identity, ...plan })}${once}`;
   const json = { ...identity, ...plan };
   return { report: { text, json }, facts: { client_id: clientId, ...facts } };
 }

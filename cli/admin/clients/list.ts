@@ -1,9 +1,9 @@
 import { createClientRecords } from '../../../adapters/client-records.ts';
 import { createGrants, type StoredGrant } from '../../../adapters/grants.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import { andMore, firstOf } from '../first.ts';
 import type { Session } from '../session.ts';
-import { dateTime, table } from '../table.ts';
+import { dateTime, iso, table } from '../table.ts';
 import type { Report } from '../verbs.ts';
 import {
   allClients,
@@ -57,6 +57,8 @@ export async function showClient(session: Session, clientId: string): Promise<Re
     lastUsed: Math.max(0, ...grants.first.map(({ grant }) => grant.rotatedAt)),
   };
   const row = client ? rowOf(client, use.grants > 0 ? use : undefined) : rowWithout(clientId, use);
+  // Its grant is part of it: without one it gets no token.
+  const isCut = row.kind === 'service' && row.liveGrants === 0;
   const metadata = client?.metadata;
   const lines: [string, string | undefined][] = [
     ['client', clientId],
@@ -69,7 +71,10 @@ export async function showClient(session: Session, clientId: string): Promise<Re
     ['registered', time(row.registeredAt)],
     ['last used', time(row.lastUsed)],
     ['record goes', client && (row.expiresAt ? `after ${time(row.expiresAt)}` : 'when revoked')],
-    ['live grants', String(row.liveGrants)],
+    [
+      'live grants',
+      isCut ? `0: not connected: clients reconnect ${clientId}` : String(row.liveGrants),
+    ],
     ...grants.first.map(({ grantId, grant }): [string, string] => [
       '',
       `${grantId}  ${grant.accountId}  ${grant.scope}  since ${dateTime(grant.createdAt)}`,
@@ -117,7 +122,6 @@ const rowJson = ({ lastUsed, registeredAt, expiresAt, ...row }: ClientRow) => ({
   expiresAt: iso(expiresAt),
 });
 
-const iso = (ms: number | undefined) => (ms ? new Date(ms).toISOString() : null);
 const time = (ms: number | undefined) => (ms ? dateTime(ms) : '–');
 const short = (text: string, most: number) =>
   text.length > most ? `${text.slice(0, most - 1)}…` : text;

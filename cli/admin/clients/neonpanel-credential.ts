@@ -1,7 +1,7 @@
 import { connectNeonpanel } from '../../../adapters/neonpanel/connect.ts';
 import { type NeonpanelCredential, NeonpanelError } from '../../../adapters/neonpanel/neonpanel.ts';
 import { PATHS } from '../../../auth/paths.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { readJsonFile } from './create.ts';
 

@@ -3,7 +3,7 @@ import type { Store } from '../../../adapters/store.ts';
 import { type Config, ConfigError, loadConfig } from '../../../config.ts';
 import { fail, type Finding, pass, reportOf, warn } from '../findings.ts';
 import { neonpanelFindings } from '../neonpanel/check.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../../terminal.ts';
 import type { Report } from '../verbs.ts';
 import { masterKeys, signingKeysFinding } from './keys.ts';
 import { withStore } from './store.ts';

@@ -9,6 +9,7 @@ import type { Key, Store } from '../../../adapters/store.ts';
 import type { Config, StoreConfig } from '../../../config.ts';
 import { StoreUnavailable } from '../../../errors.ts';
 import { createLog } from '../../../log.ts';
+import { AS_SERVER } from '../place.ts';
 import { clockFinding, fail, type Finding, pass, warn } from '../findings.ts';
 
 type Work = (store: Store | undefined, findings: readonly Finding[]) => Promise<void>;
@@ -62,9 +63,14 @@ const FULL_DISK_BYTES = 64 * 1024 ** 2;
 
 async function withSqlite(path: string, now: () => number, work: Work): Promise<void> {
   const file = resolve(path);
-  if (!existsSync(file)) {
+  const problem = lookFor(file);
+  if (problem === 'forbidden') {
+    return work(undefined, [fail('store', `SQLite: ${file} may not be looked at`, AS_SERVER)]);
+  }
+  if (problem === 'absent') {
     const detail = `SQLite: ${file} is not there yet; it is made at first start`;
-    return work(undefined, [pass('store', detail), ...diskFindings(dirname(file))]);
+    const fix = 'if the server has been started before, DATA_DIR or SQLITE_PATH are not its';
+    return work(undefined, [warn('store', detail, fix), ...diskFindings(dirname(file))]);
   }
   const findings = [
     pass('store', `SQLite: ${file}`),
@@ -74,6 +80,14 @@ async function withSqlite(path: string, now: () => number, work: Work): Promise<
   await withOpened({ kind: 'sqlite', path }, now, findings, (store, all) =>
     work(store, store ? [...all, ...SOUND] : all),
   );
+}
+
+function lookFor(file: string): 'absent' | 'forbidden' | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) ? undefined : 'absent';
+  } catch {
+    return 'forbidden';
+  }
 }
 
 /** Opening it has examined it: every page, every row, and its schema. */
@@ -108,7 +122,7 @@ async function withOpened(
   try {
     store = await openStore(config, { log: createLog('silent', { write: () => {} }), now });
   } catch (error) {
-    return work(undefined, [...findings, fail('store', (error as Error).message)]);
+    return work(undefined, [...findings, openFinding(error as Error)]);
   }
   try {
     const use = await useFinding(store);
@@ -116,6 +130,12 @@ async function withOpened(
   } finally {
     await store.close();
   }
+}
+
+function openFinding({ message, cause }: Error): Finding {
+  const isForbidden = /EACCES|EPERM|SQLITE_(READONLY|CANTOPEN|PERM)|unable to open|readonly/i;
+  const all = `${message} ${String((cause as NodeJS.ErrnoException | undefined)?.code)}`;
+  return fail('store', message, isForbidden.test(all) ? AS_SERVER : undefined);
 }
 
 /** Everything that the program does with a store, on a record of its own: what an ACL does not allow shows here. */

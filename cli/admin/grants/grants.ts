@@ -6,6 +6,7 @@ import { type NeonpanelCredential, NeonpanelError } from '../../../adapters/neon
 import { createVault } from '../../../adapters/vault.ts';
 import { audit } from '../../../audit.ts';
 import { PATHS } from '../../../auth/paths.ts';
+import { counted } from '../table.ts';
 import type { Session } from '../session.ts';
 
 /** Which grants are meant: all of these hold. */
@@ -129,5 +130,5 @@ export function describeOutcome({ ended, ...told }: Outcome): string {
   ];
   const atNeonpanel = parts.length > 0 ? ` At NeonPanel: ${parts.join(', ')}.` : '';
   const notOffered = told['not offered'] ? ' NeonPanel offers no revocation.' : '';
-  return `Ended ${ended} ${ended === 1 ? 'grant' : 'grants'}.${atNeonpanel}${notOffered}`;
+  return `Ended ${counted(ended, 'grant')}.${atNeonpanel}${notOffered}`;
 }

@@ -2,14 +2,14 @@ import type { Staged } from '../../../keys/key-record.ts';
 import {
   currentOf,
   isPrunable,
-  MAX_KEYS,
+  assertRoom,
   maySignFrom,
   nextOf,
   type SigningKey,
 } from '../../../keys/stages.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
-import { dateTime, endTime } from '../table.ts';
+import { dateTime, endTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';
 import { changed, keysOf } from './keys.ts';
 
@@ -19,9 +19,7 @@ type Options = Readonly<Record<string, unknown>>;
 export async function rotatedKeys(session: Session, { now: atOnce }: Options): Promise<Change> {
   const { rotation, staged } = await keysOf(session);
   const { keys } = staged;
-  if (keys.length >= MAX_KEYS) {
-    throw new AdminError('refused', `There are ${keys.length} keys already: \`keys prune\` first.`);
-  }
+  assertRoom(keys);
   const [current, next] = [currentOf(keys), nextOf(keys)];
   const from = next && maySignFrom(next, session.config.jwksCacheSeconds);
   const isEarly = from !== undefined && from > session.now();
@@ -32,28 +30,50 @@ export async function rotatedKeys(session: Session, { now: atOnce }: Options): P
         'and refuse what it signs. --now rotates all the same.',
     );
   }
-  const breaks = isEarly
-    ? [
-        `Whoever verifies our tokens with a JWKS that was fetched before ${dateTime(next!.createdAt)} refuses the new`,
-        `ones until it fetches again, at the latest at ${endTime(from)}. This server itself knows the key.`,
-      ]
-    : [];
+  // Who has fetched the JWKS before does not know the key, for as long as it may believe what it has.
+  const breaks = isEarly ? { fetchedBefore: next!.createdAt, until: from } : undefined;
   const text = next
     ? [
         `${next.kid} signs from now on, and a new next key is published.`,
         ...(current ? [`${current.kid} retires; tokens that it signed remain valid.`] : []),
-        ...breaks,
+        ...(breaks ? [whatBreaks(breaks)] : []),
       ]
     : ['There is no next key. One is made and published; rotate again when others know it.'];
   return {
     plan: {
       text: text.join('\n'),
-      json: { promotes: next?.kid ?? null, retires: next ? (current?.kid ?? null) : null, isEarly },
+      json: {
+        promotes: next?.kid ?? null,
+        retires: next ? (current?.kid ?? null) : null,
+        breaks: breaksJson(breaks),
+      },
     },
-    apply: async () =>
-      done(await changed(() => rotation.rotate(staged)), next ? 'Rotated.' : 'Published.'),
+    async apply() {
+      const text = next ? 'Rotated.' : 'Published.';
+      const { report, facts } = done(await changed(() => rotation.rotate(staged)), text);
+      const said = breaks ? `${report.text}\n${whatBreaks(breaks)}` : report.text;
+      return {
+        report: { text: said, json: { ...report.json, breaks: breaksJson(breaks) } },
+        facts,
+      };
+    },
   };
 }
+
+/** Epoch milliseconds. */
+interface Breaks {
+  readonly fetchedBefore: number;
+  readonly until: number;
+}
+
+const whatBreaks = ({ fetchedBefore, until }: Breaks): string =>
+  [
+    `Whoever verifies our tokens with a JWKS that was fetched before ${dateTime(fetchedBefore)} refuses the new`,
+    `ones until it fetches again, at the latest at ${endTime(until)}. This server itself knows the key.`,
+  ].join('\n');
+
+const breaksJson = (breaks: Breaks | undefined) =>
+  breaks ? { fetchedBefore: iso(breaks.fetchedBefore), until: iso(breaks.until) } : null;
 
 /** `keys retire KID` */
 export async function retiredKey(session: Session, _: Options, kid: string): Promise<Change> {
@@ -68,7 +88,8 @@ export async function retiredKey(session: Session, _: Options, kid: string): Pro
       ),
       json: { retires: kid, state: key.state, promotes: heir?.kid ?? null },
     },
-    apply: async () => done(await changed(() => rotation.retire(staged, kid)), `${kid} is gone.`),
+    apply: async () =>
+      done(await changed(() => rotation.retire(staged, kid)), `${kid} is gone.`, { retired: kid }),
   };
 }
 
@@ -102,9 +123,11 @@ export async function prunedKeys(session: Session, _: Options, kid?: string): Pr
       text: [...goes, ...stays].join('\n') || 'There are no retired keys.',
       json: { prunes: kids, keeps: kept.map((key) => key.kid) },
     },
-    isEmpty: kids.length === 0,
+    nothing: kids.length === 0 ? done(staged, '', { pruned: [] }).report.json : undefined,
     apply: async () =>
-      done(await changed(() => rotation.prune(staged, kids)), `Gone: ${kids.join(', ')}.`),
+      done(await changed(() => rotation.prune(staged, kids)), `Gone: ${kids.join(', ')}.`, {
+        pruned: kids,
+      }),
   };
 }
 
@@ -123,7 +146,8 @@ function whyKept({ state, neededUntil, ...key }: SigningKey, now: number): strin
   return `tokens that it signed may be valid until ${endTime(neededUntil)}`;
 }
 
-function done({ keys }: Staged, text: string) {
+/** @param gone the keys that the command was about, which are in no other list any more */
+function done({ keys }: Staged, text: string, gone: { retired?: string; pruned?: string[] } = {}) {
   const [current, next] = [currentOf(keys), nextOf(keys)];
   const kids = [current, next, ...keys.filter(({ state }) => state === 'retired')].flatMap((key) =>
     key ? [key.kid] : [],
@@ -131,8 +155,8 @@ function done({ keys }: Staged, text: string) {
   return {
     report: {
       text: `${text} ${current?.kid} signs, ${next?.kid} is next. Every instance follows within a second.`,
-      json: { current: current?.kid ?? null, next: next?.kid ?? null, kids },
+      json: { current: current?.kid ?? null, next: next?.kid ?? null, kids, ...gone },
     },
-    facts: { kids },
+    facts: { kids, ...gone },
   };
 }

@@ -1,5 +1,5 @@
 import { firstUseOf, isPrunable, maySignFrom, type SigningKey } from '../../../keys/stages.ts';
-import { dateTime, endTime, table } from '../table.ts';
+import { dateTime, endTime, iso, table } from '../table.ts';
 import type { Report } from '../verbs.ts';
 
 const ORDER = { current: 0, next: 1, retired: 2 };
@@ -58,5 +58,3 @@ function members(key: SigningKey, jwksCacheSeconds: number, now: number) {
     isNeeded: !isPrunable(key, now),
   };
 }
-
-const iso = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());

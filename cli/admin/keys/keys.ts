@@ -2,7 +2,7 @@ import type { Staged } from '../../../keys/key-record.ts';
 import { createRotation, type Rotation } from '../../../keys/rotation.ts';
 import { StageError } from '../../../keys/stages.ts';
 import { StoreUnavailable } from '../../../errors.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 
 /** The keys as they are in the store now, and what can change them. @throws AdminError before the first start */

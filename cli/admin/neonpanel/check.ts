@@ -19,8 +19,8 @@ export async function neonpanelFindings(
     const document = await inspector.see(`${url}/.well-known/oauth-authorization-server`);
     if (document.status === undefined) {
       if (config.sandbox.enabled) {
-        const detail = `the sandbox at ${url} is not running`;
-        return [warn('neonpanel', detail, 'npm start runs it, or npm run sandbox')];
+        const detail = `the sandbox at ${url} does not answer (${document.problem})`;
+        return [fail('neonpanel', detail, 'npm start runs it, or npm run sandbox')];
       }
       const fix =
         'check NEONPANEL_URL, DNS, the firewall, and NODE_EXTRA_CA_CERTS for a private CA';

@@ -26,16 +26,24 @@ export async function clientFindings(
   const entry = await registrations.read();
   const registration = entry && (await registrations.open(entry));
   const clientId = config.neonpanel.clientId ?? registration?.clientId;
+  const isLost = entry !== undefined && registration === undefined;
+  if (clientId === undefined && isLost) return [fail('client', `${LOST}: nobody can log in`, OPEN)];
   if (clientId === undefined) {
     const detail =
       'none is configured and none was registered yet: that happens at the first login';
     return [warn('client', detail, 'npm run admin -- neonpanel register')];
   }
   const managed = registration?.clientId === clientId ? registration : undefined;
+  const lost = isLost
+    ? [warn('registration token', `${LOST}; it was needed for changes only`, OPEN)]
+    : [];
   const findings = managed ? [managementFinding(managed, now())] : [];
   const known = managed && (await askManagement(managed, place, now()));
-  return [known ?? (await askByProbe(clientId, place)), ...findings];
+  return [known ?? (await askByProbe(clientId, place)), ...findings, ...lost];
 }
+
+const LOST = 'a client was registered, and none of the MASTER_KEYS opens its record';
+const OPEN = `add the master key that it was sealed with to MASTER_KEYS, at its end; else ${REGISTER}`;
 
 const endOf = ({ registeredAt = 0 }: Registration) => registeredAt + MANAGEMENT_TOKEN_MS;
 

@@ -6,9 +6,9 @@ import {
   registerAt,
 } from '../../../adapters/neonpanel/registration.ts';
 import { PATHS } from '../../../auth/paths.ts';
-import { AdminError } from '../errors.ts';
+import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
-import { dateTime } from '../table.ts';
+import { dateTime, iso } from '../table.ts';
 import type { Change } from '../verbs.ts';
 
 export interface RegisterOptions {
@@ -38,8 +38,16 @@ export async function registeredAtNeonpanel(
     const message = `There is a client already: ${known}. With --again another one is registered; whoever is connected then signs in again.`;
     throw new AdminError('refused', message);
   }
-  const consequence = known
-    ? `\nIt takes the place of ${known}: whoever is connected signs in again when their NeonPanel token ends.`
+  if (entry && !old && !again) {
+    const message =
+      'A client was registered, and none of the MASTER_KEYS opens its record: these are not the keys of this store. ' +
+      'With --again another one is registered; whoever is connected then signs in again.';
+    throw new AdminError('refused', message);
+  }
+  const replaced =
+    known ?? (entry && !old ? 'the one whose record no master key opens' : undefined);
+  const consequence = replaced
+    ? `\nIt takes the place of ${replaced}: whoever is connected signs in again when their NeonPanel token ends.`
     : '';
   const text = `A client is registered at ${neonpanelUrl} with the callback ${redirectUri}.${consequence}`;
   return {
@@ -84,6 +92,6 @@ function described(
     '',
     `Put this into the environment of every instance. The registration token is kept, sealed; NeonPanel takes it until ${dateTime(until)}.`,
   ].join('\n');
-  const json = { environment, redirectUri, managementUntil: new Date(until).toISOString() };
-  return { report: { text, json }, facts: { client_id: clientId } };
+  const json = { environment, redirectUri, managementUntil: iso(until) };
+  return { report: { text, json }, facts: { neonpanel_client: clientId } };
 }

@@ -23,7 +23,7 @@ export const metadataContentSteps: readonly Step[] = [
   },
   {
     id: 'endpoints',
-    title: 'The endpoints it names are public https addresses of that host',
+    title: 'The endpoints it names are addresses of that host that clients accept',
     needs: ['server'],
     run({ facts }, says) {
       const { server, issuer } = facts;

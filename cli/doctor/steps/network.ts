@@ -17,7 +17,7 @@ const SLOW_MS = 3_000;
 export const networkSteps: readonly Step[] = [
   {
     id: 'dns',
-    title: 'The name has public addresses',
+    title: 'The name leads to addresses that clients can reach',
     async run({ target, facts, wishes }, says) {
       const url = new URL(target.mcpUrl);
       const name = url.hostname.replace(/^\[|\]$/g, '');
@@ -41,7 +41,7 @@ export const networkSteps: readonly Step[] = [
   },
   {
     id: 'tls',
-    title: 'Connection and certificate are in order',
+    title: 'The connection is in order',
     needs: ['resolved'],
     async run({ target, wishes, facts }, says) {
       const url = new URL(target.mcpUrl);

@@ -26,7 +26,8 @@ export const registrationSteps: readonly Step[] = [
       x.facts.registrable = true;
       const client = clientOf(x, answer, String(body.client_name));
       if (!client) {
-        return says.note(`refused (${describe(answer)}), so each shape is tried by itself`);
+        const how = `refused (${describe(answer)})`;
+        return says.leaveOpen(`all shapes in one are ${how}, so each is tried by itself below`);
       }
       x.facts.client = client;
       if (httpsOf(client)) x.facts.webClient = client;

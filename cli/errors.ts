@@ -27,3 +27,8 @@ export class AdminError extends Error {
     this.code = code;
   }
 }
+
+/** Ends a command whose report says all there is to say. */
+export class Found extends Error {
+  readonly exitCode = EXIT.failed;
+}
