@@ -17,8 +17,14 @@ const ROOT = join(import.meta.dirname, '../..');
 
 const run = (env: Record<string, string>, ...args: string[]) => runIn(createTerminal(env), ...args);
 
-function start(t: ExecutionContext, args: string[], options: SpawnOptions = {}) {
-  const child = spawn(process.execPath, ['cli/admin.ts', ...args], {
+function start(
+  t: ExecutionContext,
+  args: string[],
+  options: SpawnOptions = {},
+  through: readonly string[] = [],
+) {
+  const [command, ...rest] = [...through, process.execPath, 'cli/admin.ts', ...args];
+  const child = spawn(command!, rest, {
     cwd: ROOT,
     env: { PATH: process.env.PATH!, ...harness.env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,20 +189,18 @@ test('[N52] a sandbox that is not there fails the checks, with its address and t
   }
 });
 
-/** As a user who may read the program, and nothing of the server's. */
-const asStranger = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+/** For root everything is open; without its capabilities it is a user like others. */
+const AS_USER =
+  process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
 
 test('another user is told to run a command as the server’s', async (t) => {
   const dir = directory(t);
-  if (!asStranger.uid) chmodSync(dir, 0);
-  const options = {
-    ...asStranger,
-    env: { PATH: process.env.PATH!, ...harness.env, DATA_DIR: dir },
-  };
-  const list = start(t, ['clients', 'list'], options);
+  chmodSync(dir, 0);
+  const options = { env: { PATH: process.env.PATH!, ...harness.env, DATA_DIR: dir } };
+  const list = start(t, ['clients', 'list'], options, AS_USER);
   t.deepEqual(await list.ended, [1, null]);
   t.regex(list.written.err, /may not be used \(EACCES\): run this as the server’s user/);
-  const check = start(t, ['config', 'check'], options);
+  const check = start(t, ['config', 'check'], options, AS_USER);
   t.deepEqual(await check.ended, [1, null]);
   const { out } = check.written;
   t.regex(out, /^FAIL +master keys .*\n +fix: run this as the server’s user/m);
