@@ -1,4 +1,4 @@
-import { batches } from './batches.ts';
+import { recordsOf } from './records.ts';
 import { digest, isSame } from './secrets.ts';
 import { type Entry, type Key, type Lifetime, type Store, update, type Write } from './store.ts';
 
@@ -140,13 +140,8 @@ export function createGrants(store: Store) {
 
     /** Every grant there is, in no order; never on a request's path. @throws StoreUnavailable */
     async *all(): AsyncGenerator<StoredGrant & { grantId: string }> {
-      for await (const batch of batches(store.keys('grant'), BATCH)) {
-        const entries = await store.read(...batch);
-        for (const [i, { tag: grantId }] of batch.entries()) {
-          const entry = entries[i];
-          if (entry && isGrantId(grantId)) yield { grantId, ...parse(entry) };
-        }
-      }
+      const stored = recordsOf(store, 'grant', { size: BATCH, only: isGrantId });
+      for await (const { key, entry } of stored) yield { grantId: key.tag, ...parse(entry) };
     },
 
     /** Ends the grant: every token of it stops working, and the NeonPanel credential is gone. */
