@@ -3,7 +3,7 @@ import type { AdapterPayload } from 'oidc-provider';
 import { type ClientRecord, clientKey, isClientId } from './clients.ts';
 import { credentialKey, grantKey } from './grants.ts';
 import { recordsOf } from './records.ts';
-import { sealContext } from './sealed-kinds.ts';
+import { isOfClient, sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Store, update, type Write } from './store.ts';
 import { endWaiting, waitingKey } from './waiting-clients.ts';
@@ -118,9 +118,6 @@ export type ClientRecords = ReturnType<typeof createClientRecords>;
 
 /** A client id or a client_secret: 256 bits, as the engine makes them. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
-
-/** `neonpanel` has a record of the same kind: our own client there. */
-const isOfClient = (tag: string) => tag !== 'neonpanel';
 
 function known(clientId: string, client: Entry, waiting: Entry | undefined): KnownClient {
   const record = JSON.parse(client.value) as ClientRecord;
