@@ -60,6 +60,11 @@ export const serviceGrant = (clientId: string, scope: string, now: number): Gran
 export const believes = ({ tokensFrom = 0 }: Pick<Grant, 'tokensFrom'>, issuedAt: number) =>
   issuedAt >= tokensFrom;
 
+/** Of a grant whose tokens so far are no longer to be believed. @param now epoch milliseconds */
+export const noTokensBefore = (now: number): Pick<Grant, 'tokensFrom'> => ({
+  tokensFrom: Math.floor(now / 1000) + 1,
+});
+
 export const grantKey = (grantId: string): Key => ({ tag: grantId, kind: 'grant' });
 export const codeKey = (grantId: string): Key => ({ tag: grantId, kind: 'code' });
 export const credentialKey = (grantId: string): Key => ({ tag: grantId, kind: 'credential' });
@@ -131,10 +136,12 @@ export function createGrants(store: Store) {
      * @param now epoch milliseconds
      */
     async endTokens(grantId: string, now: number): Promise<void> {
-      const tokensFrom = Math.floor(now / 1000) + 1;
       await update(store, grantKey(grantId), (old) => {
         if (old === undefined) return undefined;
-        return { put: JSON.stringify({ ...JSON.parse(old), tokensFrom }), lifetime: 'keep' };
+        return {
+          put: JSON.stringify({ ...JSON.parse(old), ...noTokensBefore(now) }),
+          lifetime: 'keep',
+        };
       });
     },
 

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClientRecords, newSecret } from '../../../adapters/client-records.ts';
-import { createGrants, grantKey, serviceGrant } from '../../../adapters/grants.ts';
+import { clientKey } from '../../../adapters/clients.ts';
+import { createGrants, grantKey, noTokensBefore, serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
 import type { Store } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
@@ -121,8 +122,7 @@ export async function reconnectedService(
     async apply() {
       const vault = createVault({ store, secrets });
       // Tokens from before were given for another credential or scope, or are revoked.
-      const tokensFrom = Math.floor(now() / 1000) + 1;
-      const grant = { ...serviceGrant(clientId, scope, now()), tokensFrom };
+      const grant = { ...serviceGrant(clientId, scope, now()), ...noTokensBefore(now()) };
       const { accountId: subject } = grant;
       const put = JSON.stringify(grant);
       const done = await store.commit([
@@ -143,7 +143,7 @@ const expected = (old: { version: string } | undefined) =>
 
 /** Revoked at the same moment: then nothing of it may be left. */
 async function assertClientIsThere(store: Store, clientId: string): Promise<void> {
-  const [client] = await store.read({ tag: clientId, kind: 'client' });
+  const [client] = await store.read(clientKey(clientId));
   if (client) return;
   await createGrants(store).revoke(clientId);
   throw unknownClient(clientId);
