@@ -138,10 +138,8 @@ export function createGrants(store: Store) {
     async endTokens(grantId: string, now: number): Promise<void> {
       await update(store, grantKey(grantId), (old) => {
         if (old === undefined) return undefined;
-        return {
-          put: JSON.stringify({ ...JSON.parse(old), ...noTokensBefore(now) }),
-          lifetime: 'keep',
-        };
+        const put = JSON.stringify({ ...JSON.parse(old), ...noTokensBefore(now) });
+        return { put, lifetime: 'keep' };
       });
     },
 

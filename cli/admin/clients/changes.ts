@@ -11,8 +11,8 @@ import { firstOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
-import { counted } from '../table.ts';
-import { lines, scopeOf } from './create.ts';
+import { counted, lines } from '../table.ts';
+import { scopeOf } from './create.ts';
 import { unknownClient } from './list.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type ClientMetadata,
   createClientRecords,
@@ -12,7 +11,9 @@ import { acceptRegistration, acceptServiceClient } from '../../../auth/registrat
 import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
+import { lines } from '../table.ts';
 import type { Change } from '../verbs.ts';
+import { readJsonFile } from './json-file.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
 
 export interface CreateOptions {
@@ -164,19 +165,7 @@ function jwksOf({ authMethod, jwks }: CreateOptions): { jwks?: unknown } {
     return {};
   }
   if (!jwks) throw new AdminError('usage', 'Give its public keys with --jwks FILE.');
-  return { jwks: JSON.parse(readJsonFile(jwks)) as unknown };
-}
-
-/** @throws AdminError with the file's name, and nothing of its content */
-export function readJsonFile(path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8');
-    JSON.parse(text);
-    return text;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new AdminError('usage', `${path} can’t be read as JSON${code ? ` (${code})` : ''}.`);
-  }
+  return { jwks: readJsonFile(jwks) };
 }
 
 /** The policy's refusals, in the words that a registration would get. */
@@ -189,11 +178,3 @@ function accepted<T>(accept: () => T): T {
     throw new AdminError('usage', `Not acceptable: ${error_description}.`);
   }
 }
-
-/** The same members for people: `clientId` is `client id`. */
-export const lines = (members: object): string =>
-  Object.entries(members)
-    .map(([name, value]) => `  ${inWords(name).padEnd(20)}${[value].flat().join(' ')}`)
-    .join('\n');
-
-const inWords = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
