@@ -7,7 +7,7 @@ import type { Store } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
-import { firstOf } from '../first.ts';
+import { countOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
@@ -24,7 +24,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
   const records = createClientRecords(session);
   const client = await records.find(clientId);
   const ofClient = () => selected(session, { client: clientId });
-  const { count } = await firstOf(ofClient(), 0, () => 0);
+  const count = await countOf(ofClient());
   if (!client && count === 0) throw unknownClient(clientId);
   const name = client?.metadata.client_name ? ` (${client.metadata.client_name})` : '';
   const isDocument = URL.canParse(clientId);
