@@ -7,7 +7,11 @@ import { grantKey, serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
 import type { Write } from '../../../adapters/store.ts';
 import { createVault } from '../../../adapters/vault.ts';
-import { acceptRegistration, acceptServiceClient } from '../../../auth/registration.ts';
+import {
+  acceptRegistration,
+  acceptServiceClient,
+  inPolicyWords,
+} from '../../../auth/registration.ts';
 import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
@@ -168,13 +172,5 @@ function jwksOf({ authMethod, jwks }: CreateOptions): { jwks?: unknown } {
   return { jwks: readJsonFile(jwks) };
 }
 
-/** The policy's refusals, in the words that a registration would get. */
-function accepted<T>(accept: () => T): T {
-  try {
-    return accept();
-  } catch (error) {
-    const { error_description } = error as { error_description?: string };
-    if (error_description === undefined) throw error;
-    throw new AdminError('usage', `Not acceptable: ${error_description}.`);
-  }
-}
+const accepted = <T>(accept: () => T): T =>
+  inPolicyWords(accept, (words) => new AdminError('usage', `Not acceptable: ${words}.`));
