@@ -1,10 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClientRecords, newSecret } from '../../../adapters/client-records.ts';
 import { clientKey } from '../../../adapters/clients.ts';
-import { createGrants, grantKey, noTokensBefore, serviceGrant } from '../../../adapters/grants.ts';
+import { createGrants, noTokensBefore, serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
 import type { Store } from '../../../adapters/store.ts';
-import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
 import { countOf } from '../first.ts';
@@ -12,9 +11,9 @@ import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '..
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
 import { counted, lines } from '../table.ts';
-import { scopeOf } from './create.ts';
 import { unknownClient } from './list.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
+import { atNeonpanel, connectionOf, scopeOf } from './service.ts';
 
 /** Instances believe for 800 ms that they know a client: so long somebody may still redeem a code for one that is gone. */
 const UNKNOWN_EVERYWHERE_MS = 1_000;
@@ -101,35 +100,28 @@ export async function reconnectedService(
   options: { scope?: string; neonpanelCredentials?: string },
   clientId: string,
 ): Promise<Change> {
-  const { store, secrets, now } = session;
+  const { store, now } = session;
   const client = await createClientRecords(session).find(clientId);
   if (!client) throw unknownClient(clientId);
   if (client.kind !== 'service') throw new AdminError('refused', 'This is no service client.');
   const old = await createGrants(store).find(clientId);
   const scope = options.scope ? scopeOf(options.scope) : (old?.grant.scope ?? READ);
   const credential = await neonpanelCredential(session, options.neonpanelCredentials);
-  const plan = {
-    clientId,
-    scope,
-    neonpanelClient: credential.service!.clientId,
-    neonpanelSubject: credential.service!.subject,
-  };
+  const plan = { clientId, scope, ...atNeonpanel(credential) };
   return {
     plan: {
       text: `The service client works with this credential from now on:\n${lines(plan)}`,
       json: plan,
     },
     async apply() {
-      const vault = createVault({ store, secrets });
       // Tokens from before were given for another credential or scope, or are revoked.
       const grant = { ...serviceGrant(clientId, scope, now()), ...noTokensBefore(now()) };
       const { accountId: subject } = grant;
-      const put = JSON.stringify(grant);
-      const done = await store.commit([
-        { key: grantKey(clientId), expect: expected(old), put, lifetime: 'forever' },
-        await vault.firstWrite(clientId, subject, credential, 'forever'),
-      ]);
-      if (!done) throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
+      const expect = old ? { version: old.version } : 'absent';
+      const records = await connectionOf(session, grant, credential, expect);
+      if (!(await store.commit(records))) {
+        throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
+      }
       await assertClientIsThere(store, clientId);
       const { neonpanelClient: neonpanel_client } = plan;
       const report = { text: `Connected.\n${lines(plan)}`, json: plan };
@@ -137,9 +129,6 @@ export async function reconnectedService(
     },
   };
 }
-
-const expected = (old: { version: string } | undefined) =>
-  old ? { version: old.version } : ('absent' as const);
 
 /** Revoked at the same moment: then nothing of it may be left. */
 async function assertClientIsThere(store: Store, clientId: string): Promise<void> {

@@ -3,22 +3,21 @@ import {
   createClientRecords,
   newSecret,
 } from '../../../adapters/client-records.ts';
-import { grantKey, serviceGrant } from '../../../adapters/grants.ts';
+import { serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
-import type { Write } from '../../../adapters/store.ts';
-import { createVault } from '../../../adapters/vault.ts';
 import {
   acceptRegistration,
   acceptServiceClient,
   inPolicyWords,
 } from '../../../auth/registration.ts';
-import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
+import { READ } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
 import { lines } from '../table.ts';
 import type { Change } from '../verbs.ts';
 import { readJsonFile } from './json-file.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
+import { atNeonpanel, connectionOf, scopeOf } from './service.ts';
 
 export interface CreateOptions {
   readonly name: string;
@@ -77,7 +76,7 @@ async function createdOrdinary(session: Session, options: CreateOptions): Promis
 async function createdService(session: Session, options: CreateOptions): Promise<Change> {
   const { name, redirectUri, authMethod = 'client_secret_basic', scope = READ } = options;
   if (redirectUri) throw new AdminError('usage', 'A service client has no redirect URI.');
-  const { store, secrets, now } = session;
+  const { store, now } = session;
   const granted = scopeOf(scope);
   const metadata = accepted(() =>
     acceptServiceClient({
@@ -95,8 +94,7 @@ async function createdService(session: Session, options: CreateOptions): Promise
     kind: 'service',
     scope: granted,
     authMethod: client.token_endpoint_auth_method,
-    neonpanelClient: credential.service!.clientId,
-    neonpanelSubject: credential.service!.subject,
+    ...atNeonpanel(credential),
   };
   return {
     plan: {
@@ -104,16 +102,7 @@ async function createdService(session: Session, options: CreateOptions): Promise
       json: plan,
     },
     async apply() {
-      const vault = createVault({ store, secrets });
-      const records: Write[] = [
-        {
-          key: grantKey(client_id),
-          expect: 'absent',
-          put: JSON.stringify(grant),
-          lifetime: 'forever',
-        },
-        await vault.firstWrite(client_id, grant.accountId, credential, 'forever'),
-      ];
+      const records = await connectionOf(session, grant, credential, 'absent');
       // First, so that there is never one that the metadata does not know of for long.
       await tellOfServices(store, true);
       await createClientRecords(session).add('service', client, records);
@@ -150,17 +139,6 @@ function withIds(metadata: Record<string, unknown>, { now }: Session): NewClient
     client_id_issued_at: Math.floor(now() / 1000),
     ...(hasSecret && { client_secret: newSecret(), client_secret_expires_at: 0 }),
   };
-}
-
-/** Write implies read. @throws AdminError for anything that is no scope of the resource */
-export function scopeOf(text: string): string {
-  const asked = new Set(text.split(/[\s,]+/).filter(Boolean));
-  if (asked.has(WRITE)) asked.add(READ);
-  const known = RESOURCE_SCOPES.filter((scope) => asked.has(scope));
-  if (known.length === 0 || known.length < asked.size) {
-    throw new AdminError('usage', `--scope takes ${RESOURCE_SCOPES.join(' and ')}.`);
-  }
-  return known.join(' ');
 }
 
 function jwksOf({ authMethod, jwks }: CreateOptions): { jwks?: unknown } {
