@@ -1,7 +1,5 @@
 import {
   type AuthInfo,
-  isJSONRPCErrorResponse,
-  isJSONRPCResultResponse,
   type JSONRPCErrorResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
@@ -44,7 +42,8 @@ export class Line extends PerRequestHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage): Promise<void> {
-    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) return;
+    // What a server says by itself names a method.
+    if ('method' in message) return;
     const awaited = this.#awaited;
     this.#awaited = undefined;
     awaited?.resolve(message);
