@@ -54,7 +54,8 @@ function openPatientStdout() {
         waiting.unshift(lostLine());
         lost = 0;
       }
-      next();
+      if (waiting.length > 0 && drained.length === 0) setTimeout(next, GATHER_MS);
+      else next();
     });
   }
 
