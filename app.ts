@@ -6,7 +6,6 @@ import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrantEnding } from './adapters/grant-ending.ts';
 import { createGrants } from './adapters/grants.ts';
-import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
 import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
@@ -15,13 +14,12 @@ import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
-import { createRateLimit } from './adapters/rate-limits.ts';
+import { createRateLimits } from './adapters/rate-limits.ts';
 import { watchServices } from './adapters/services.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
 import { withClientDocuments } from './auth/cimd/clients.ts';
-import { REGISTRATION_LIMIT, TOKEN_GUESS_LIMIT } from './auth/registration-endpoint.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
@@ -31,8 +29,9 @@ import { requestContext } from './http/context.ts';
 import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
 import { securityHeaders } from './http/headers.ts';
-import { health } from './http/health.ts';
+import { health, HEALTH_PATHS } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
+import { limitByAddress } from './http/limits.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { site } from './http/site.ts';
@@ -100,7 +99,13 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const { store, isSettled } = watchOutages(await openStore(config.store, { log, now }));
+  const opened = await openStore(config.store, { log, now });
+  const { store, isSettled } = watchOutages(opened);
+  const limits = createRateLimits({
+    factor: config.rateLimitFactor,
+    shared: opened.shared,
+    now,
+  });
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -149,7 +154,18 @@ export async function startApp(
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
   const providerFor = (keys: KeySet) =>
-    createProvider({ config, keys, store, grants, ending, clients, secrets, renderError, now });
+    createProvider({
+      config,
+      keys,
+      store,
+      grants,
+      ending,
+      clients,
+      secrets,
+      limits,
+      renderError,
+      now,
+    });
   const { refreshTokenTtlSeconds } = config;
   const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
@@ -162,12 +178,7 @@ export async function startApp(
     views,
     now,
     waitingClients,
-    registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
-    tokenGuesses: createGuessLimit({
-      perAddress: TOKEN_GUESS_LIMIT,
-      factor: config.rateLimitFactor,
-      now,
-    }),
+    limits,
     keys: keyRing.current,
     provider,
     tokens: {
@@ -216,10 +227,11 @@ export async function startApp(
     freshenKeys: keyRing.freshen,
     credentials,
     lend,
+    limits,
     now,
   };
   const mcp = createMcp({ ...resourceServer, publicDiscovery });
-  const sse = createSse({ ...resourceServer, limits: options.streams });
+  const sse = createSse({ ...resourceServer, streamLimits: options.streams });
 
   const { loopback, trustedProxyHops } = config;
   const app = new Koa({
@@ -240,11 +252,14 @@ export async function startApp(
     await store.ping();
     await keyRing.refresh();
   };
+  app.use(limitByAddress(limits.health, HEALTH_PATHS));
   app.use(health({ version: VERSION, ready, stopping: () => stopping }));
-  app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(sse.middleware);
   app.use(authorizationServer);
+  app.use(limitByAddress(limits.pages, ['/']));
+  app.use(limitByAddress(limits.public));
+  app.use(resourceMetadata(publicUrl));
   const { url, apiUrl } = config.neonpanel;
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
   const { openaiAppsChallenge } = config;
@@ -268,6 +283,7 @@ export async function startApp(
       const stopStreams = sleep(graceMs).then(() => sse.stop());
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
+      limits.close();
       await waitingClients.close();
       await ending.close();
       await Promise.all([store.close(), neonpanel.close()]);

@@ -9,5 +9,8 @@ export function createBoundedMap<V>(maxSize: number) {
       entries.set(key, value);
     },
     delete: (key: string): boolean => entries.delete(key),
+    get size(): number {
+      return entries.size;
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { RateLimits } from '../adapters/rate-limits.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import type { Credentials } from './credentials.ts';
 import type { LendServer } from './exchange.ts';
@@ -14,6 +15,7 @@ export interface McpOptions {
   readonly freshenKeys: () => Promise<boolean>;
   readonly credentials: Credentials;
   readonly lend: LendServer;
+  readonly limits: RateLimits;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
