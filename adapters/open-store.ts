@@ -2,7 +2,7 @@ import type { StoreConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { openRedisStore } from './redis/redis.ts';
 import { openSqliteStore } from './sqlite/sqlite.ts';
-import type { SharedCounts } from './shared-counts.ts';
+import type { SharedCounts } from './rate-sharing.ts';
 import type { Store } from './store.ts';
 
 export interface OpenStore extends Store {

@@ -2,7 +2,7 @@ import { tooManyRequests } from './limit-refusals.ts';
 import { MAX_CALLERS, RATE_LIMITS, type RateLimitName } from './rate-limit-table.ts';
 import { createWindows } from './rate-windows.ts';
 import { digest } from './secrets.ts';
-import { createSharing, type SharedCounts } from './shared-counts.ts';
+import { createSharing, type SharedCounts } from './rate-sharing.ts';
 
 /**
  * How often a caller may ask. Counting and deciding is done in this process and takes no time; where there are several

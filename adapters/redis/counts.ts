@@ -1,6 +1,6 @@
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { Log } from '../../log.ts';
-import type { SharedCounts } from '../shared-counts.ts';
+import type { SharedCounts } from '../rate-sharing.ts';
 import type { Client } from './client.ts';
 import { wordsOf } from './reasons.ts';
 

@@ -3,7 +3,7 @@ import { StoreUnavailable } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { withoutPatience } from '../patience.ts';
 import { checkKey, checkWrites } from '../store-checks.ts';
-import type { SharedCounts } from '../shared-counts.ts';
+import type { SharedCounts } from '../rate-sharing.ts';
 import type { Entry, Key, Store, Write } from '../store.ts';
 import { createCalls } from './calls.ts';
 import { createBackOff, createClient, type Client, type RedisConfig } from './client.ts';
