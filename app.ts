@@ -34,6 +34,7 @@ import { readLogo } from './http/logo.ts';
 import { limitByAddress } from './http/limits.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
+import { createSockets, type SocketLimits, socketLimits } from './http/sockets.ts';
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
@@ -75,6 +76,7 @@ const VERSION = (
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
+ * @param options.sockets how many connections are held; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -86,6 +88,7 @@ export async function startApp(
     waitingClients?: Partial<WaitingLimits> | undefined;
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
+    sockets?: Partial<SocketLimits> | undefined;
   },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
@@ -268,7 +271,9 @@ export async function startApp(
   let listening: Listening;
   try {
     makeNow(provider);
-    listening = await listen(app.callback(), config.host, config.port);
+    const isAlone = !loopback && trustedProxyHops === 0;
+    const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
+    listening = await listen(app.callback(), config.host, config.port, sockets);
   } catch (error) {
     keyRing.close();
     await waitingClients.close();
