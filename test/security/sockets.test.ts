@@ -193,7 +193,11 @@ if (process.env.LONG_TESTS) {
     await slowest(server.url, 1_000);
     const before = await slowest(server.url, 1_000);
     const since = performance.now();
-    const held = await holdMany(Number(new URL(server.url).port), 10_000);
+    const held: Held[] = [];
+    // Not all at once: what overflows the system's own queue is never seen by the server.
+    while (held.length < 10_000) {
+      held.push(...(await holdMany(Number(new URL(server.url).port), 200)));
+    }
     t.teardown(() => held.forEach(({ socket }) => socket.destroy()));
     const during = await slowest(server.url, 1_000);
     t.log(`p99 ${before.toFixed(2)} ms, then ${during.toFixed(2)} ms`);
