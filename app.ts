@@ -9,6 +9,7 @@ import { createGrants } from './adapters/grants.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
 import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
+import type { AnswerRoomLimits } from './adapters/neonpanel/answer-room.ts';
 import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
 import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
@@ -76,6 +77,7 @@ const VERSION = (
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
+ * @param options.answers how much of NeonPanel's answers is held; lowered by tests
  * @param options.sockets how many connections are held; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
@@ -89,6 +91,7 @@ export async function startApp(
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
     sockets?: Partial<SocketLimits> | undefined;
+    answers?: Partial<AnswerRoomLimits> | undefined;
   },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
@@ -127,7 +130,15 @@ export async function startApp(
   const vault = createVault({ store, secrets });
 
   const redirectUri = publicUrl + PATHS.callback;
-  const neonpanel = connectNeonpanel({ config, redirectUri, store, secrets, log, now });
+  const neonpanel = connectNeonpanel({
+    config,
+    redirectUri,
+    store,
+    secrets,
+    log,
+    now,
+    answers: options.answers,
+  });
   const { api, login } = neonpanel;
   const ending = createGrantEnding({ grants, vault, login, log });
 
@@ -231,6 +242,7 @@ export async function startApp(
     credentials,
     lend,
     limits,
+    room: neonpanel.room,
     now,
   };
   const mcp = createMcp({ ...resourceServer, publicDiscovery });

@@ -33,7 +33,7 @@ const DISCOVERY = new Set<unknown>([
  * then the transport takes over, because a tool handler can no longer answer 401.
  */
 export function createMcp(options: McpOptions): Middleware {
-  const { publicUrl, credentials, lend, limits, now } = options;
+  const { publicUrl, credentials, lend, limits, room, now } = options;
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
   const handle = toNodeHandler(asWanted(sdk));
@@ -92,11 +92,13 @@ export function createMcp(options: McpOptions): Middleware {
   ): Promise<void> {
     const { bearer, body, deadline, resourceMetadataUrl } = request;
     const loan = lend();
+    const answers = room.open();
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const exchange: Exchange = {
       caller: bearer.kind === 'caller' ? bearer.caller : undefined,
       loan,
+      answers,
       deadline,
       signal: gone.signal,
       requestId: requestId(ctx),
@@ -109,6 +111,7 @@ export function createMcp(options: McpOptions): Middleware {
     try {
       await handle(Object.assign(ctx.req, { auth }), ctx.res, body);
     } finally {
+      answers.close();
       await loan.giveBack();
     }
   }

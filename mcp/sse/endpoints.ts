@@ -38,14 +38,14 @@ export function createSse(
     streamLimits?: Partial<StreamLimits> | undefined;
   },
 ): Sse {
-  const { publicUrl, credentials, lend, limits: turns, now } = options;
+  const { publicUrl, credentials, lend, limits: turns, room, now } = options;
   const bearerOf = createBearerReader(options);
   const resourceMetadataUrl = `${publicUrl}${METADATA_PATH}/sse`;
   const streams = createStreams({
     credentials,
     limits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
-  const deliver = createDelivery({ lend, streams, resourceMetadataUrl });
+  const deliver = createDelivery({ lend, room, streams, resourceMetadataUrl });
 
   return {
     stop: () => streams.stop(),

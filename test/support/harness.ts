@@ -6,6 +6,7 @@ import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
+import type { AnswerRoomLimits } from '../../adapters/neonpanel/answer-room.ts';
 import type { SocketLimits } from '../../http/sockets.ts';
 import type { StreamLimits } from '../../mcp/sse/limits.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
@@ -53,6 +54,8 @@ export interface HarnessOptions {
   readonly waitingClients?: Partial<WaitingLimits>;
   /** What legacy streams may take. */
   readonly streams?: Partial<StreamLimits>;
+  /** How much of NeonPanel's answers is held. */
+  readonly answers?: Partial<AnswerRoomLimits>;
   /** How many connections are held. */
   readonly sockets?: Partial<SocketLimits>;
   /** What names of hosts that strangers name stand for. */
@@ -79,7 +82,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients, streams, sockets } = options;
+    const { waitingClients, streams, sockets, answers } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
       log,
@@ -87,6 +90,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       waitingClients,
       streams,
       sockets,
+      answers,
       ...resolve,
     });
   };
