@@ -17,7 +17,7 @@ export const WINDOW_MS = 60_000;
 /** Who is away for its whole minute starts anew. A clock that was set back ends a window, rather than prolonging it. */
 export function createWindows(options: { maxCallers: number; now: () => number }) {
   const { maxCallers, now } = options;
-  const windows = createBoundedMap<Window>(maxCallers);
+  const windows = createBoundedMap<Window>(maxCallers, (window) => !isOpen(window, now()));
 
   function of(caller: string): Window | undefined {
     const window = windows.get(caller);
