@@ -1,13 +1,14 @@
+import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import test from 'ava';
 import { RATE_LIMITS } from '../adapters/rate-limit-table.ts';
 import { ANSWER_ROOM } from '../adapters/neonpanel/answer-room.ts';
 import { createBoundedMap } from '../bounded-map.ts';
-import { createClock } from './support/clock.ts';
+import { stopTime } from './journeys/time.ts';
 import { startHarness } from './support/harness.ts';
 import { callTool, connect, refresh, register } from './support/oauth.ts';
-import { createHash } from 'node:crypto';
 
 /** That the limits are those that are published, and what is remembered in a process stays within them. */
 
@@ -42,11 +43,12 @@ function numberOf(text: string): number {
 function valueIn(file: string, name: string): number {
   const source = readFileSync(join(ROOT, file), 'utf8');
   const [, expression = ''] =
-    new RegExp(`\\b${name}(?:: ?\\w+)? ?[=:] ?(?:\\{ max: )?([\\d_ *]+)\\b`).exec(source) ?? [];
+    new RegExp(`\\b${name}(?:: ?\\w+)? ?[=:] ?(?:\\{ max: )?(\\d[\\d_ *]*)\\b`).exec(source) ?? [];
+  const scale = name.endsWith('_SECONDS') ? 1_000 : 1;
   return expression
     .replaceAll('_', '')
     .split('*')
-    .reduce((product, factor) => product * Number(factor), expression === '' ? NaN : 1);
+    .reduce((product, factor) => product * Number(factor), expression === '' ? NaN : scale);
 }
 
 test('[N47] docs/limits.md states the rate limits as they are', (t) => {
@@ -147,8 +149,9 @@ const grantOf = (accessToken: string): string =>
 test.serial(
   '[N50] nothing is remembered under a token, code or secret, and nothing for longer than it is of use',
   async (t) => {
-    const clock = createClock();
-    const harness = await startHarness({ now: clock.now, env: { RATE_LIMIT_FACTOR: '1' } });
+    const clock = stopTime();
+    t.teardown(() => mock.timers.reset());
+    const harness = await startHarness({ env: { RATE_LIMIT_FACTOR: '1' } });
     t.teardown(() => harness.close());
     const { url } = harness;
     const metadata = { token_endpoint_auth_method: 'client_secret_post' };
