@@ -6,22 +6,21 @@ import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrantEnding } from './adapters/grant-ending.ts';
 import { createGrants } from './adapters/grants.ts';
-import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
 import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
+import type { AnswerRoomLimits } from './adapters/neonpanel/answer-room.ts';
 import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
 import { openStore } from './adapters/open-store.ts';
 import { watchOutages } from './adapters/outages.ts';
 import { createSecrets } from './adapters/secrets.ts';
 import { withPatience } from './adapters/patience.ts';
-import { createRateLimit } from './adapters/rate-limits.ts';
+import { createRateLimits } from './adapters/rate-limits.ts';
 import { watchServices } from './adapters/services.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
 import { withClientDocuments } from './auth/cimd/clients.ts';
-import { REGISTRATION_LIMIT, TOKEN_GUESS_LIMIT } from './auth/registration-endpoint.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
 import { createProvider } from './auth/provider.ts';
@@ -31,10 +30,12 @@ import { requestContext } from './http/context.ts';
 import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
 import { securityHeaders } from './http/headers.ts';
-import { health } from './http/health.ts';
+import { health, HEALTH_PATHS } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
+import { limitByAddress } from './http/limits.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
+import { createSockets, type SocketLimits, socketLimits } from './http/sockets.ts';
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
@@ -78,6 +79,8 @@ const VERSION = (
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
+ * @param options.answers how much of NeonPanel's answers is held; lowered by tests
+ * @param options.sockets how many connections are held; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -89,6 +92,8 @@ export async function startApp(
     waitingClients?: Partial<WaitingLimits> | undefined;
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
+    sockets?: Partial<SocketLimits> | undefined;
+    answers?: Partial<AnswerRoomLimits> | undefined;
   },
 ): Promise<RunningApp> {
   const { log, now = Date.now } = options;
@@ -102,7 +107,13 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const { store, isSettled } = watchOutages(await openStore(config.store, { log, now }));
+  const opened = await openStore(config.store, { log, now });
+  const { store, isSettled } = watchOutages(opened);
+  const limits = createRateLimits({
+    factor: config.rateLimitFactor,
+    shared: opened.shared,
+    now,
+  });
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -121,7 +132,15 @@ export async function startApp(
   const vault = createVault({ store, secrets });
 
   const redirectUri = publicUrl + PATHS.callback;
-  const neonpanel = connectNeonpanel({ config, redirectUri, store, secrets, log, now });
+  const neonpanel = connectNeonpanel({
+    config,
+    redirectUri,
+    store,
+    secrets,
+    log,
+    now,
+    answers: options.answers,
+  });
   const { api, login } = neonpanel;
   const ending = createGrantEnding({ grants, vault, login, log });
 
@@ -151,7 +170,18 @@ export async function startApp(
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
   const providerFor = (keys: KeySet) =>
-    createProvider({ config, keys, store, grants, ending, clients, secrets, renderError, now });
+    createProvider({
+      config,
+      keys,
+      store,
+      grants,
+      ending,
+      clients,
+      secrets,
+      limits,
+      renderError,
+      now,
+    });
   const { refreshTokenTtlSeconds } = config;
   const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
@@ -164,12 +194,7 @@ export async function startApp(
     views,
     now,
     waitingClients,
-    registrationLimit: createRateLimit({ ...REGISTRATION_LIMIT, factor: config.rateLimitFactor }),
-    tokenGuesses: createGuessLimit({
-      perAddress: TOKEN_GUESS_LIMIT,
-      factor: config.rateLimitFactor,
-      now,
-    }),
+    limits,
     keys: keyRing.current,
     provider,
     tokens: {
@@ -216,6 +241,8 @@ export async function startApp(
     freshenKeys: keyRing.freshen,
     credentials,
     lend: createPool(buildServer),
+    limits,
+    room: neonpanel.room,
     now,
   };
   const mcp = createMcp({
@@ -224,7 +251,7 @@ export async function startApp(
     direct: createDirect(buildServer),
     scopesByTool: new Map(tools.map((tool) => [tool.name, scopesOf(tool)])),
   });
-  const sse = createSse({ ...resourceServer, limits: options.streams });
+  const sse = createSse({ ...resourceServer, streamLimits: options.streams });
 
   const { loopback, trustedProxyHops } = config;
   const app = new Koa({
@@ -245,11 +272,14 @@ export async function startApp(
     await store.ping();
     await keyRing.refresh();
   };
+  app.use(limitByAddress(limits.health, HEALTH_PATHS));
   app.use(health({ version: VERSION, ready, stopping: () => stopping }));
-  app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(sse.middleware);
   app.use(authorizationServer);
+  app.use(limitByAddress(limits.pages, ['/']));
+  app.use(limitByAddress(limits.public));
+  app.use(resourceMetadata(publicUrl));
   const { url, apiUrl } = config.neonpanel;
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
   const { openaiAppsChallenge } = config;
@@ -258,7 +288,9 @@ export async function startApp(
   let listening: Listening;
   try {
     makeNow(provider);
-    listening = await listen(app.callback(), config.host, config.port);
+    const isAlone = !loopback && trustedProxyHops === 0;
+    const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
+    listening = await listen(app.callback(), config.host, config.port, sockets);
   } catch (error) {
     keyRing.close();
     await waitingClients.close();
@@ -273,6 +305,7 @@ export async function startApp(
       const stopStreams = sleep(graceMs).then(() => sse.stop());
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
+      limits.close();
       await waitingClients.close();
       await ending.close();
       await Promise.all([store.close(), neonpanel.close()]);

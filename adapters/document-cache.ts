@@ -73,8 +73,14 @@ interface Kept<T> {
 
 export function createDocumentCache<T>(options: DocumentCacheOptions<T>): DocumentCache<T> {
   const { fetch, limits, now, maxBytes, absentIsGone, accept, onFetched } = options;
-  const copies = createBoundedMap<Kept<T>>(MAX_COPIES);
-  const failures = createBoundedMap<{ error: Error; at: number }>(MAX_FAILURES);
+  const copies = createBoundedMap<Kept<T>>(
+    MAX_COPIES,
+    ({ fetchedAt, freshUntil }) => !isWithin(fetchedAt, freshUntil + STALE_IF_ERROR_MS),
+  );
+  const failures = createBoundedMap<{ error: Error; at: number }>(
+    MAX_FAILURES,
+    ({ at }) => !isWithin(at, at + PAUSE_MS),
+  );
   const underWay = new Map<string, Promise<Kept<T>>>();
 
   return {

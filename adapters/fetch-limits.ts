@@ -1,5 +1,6 @@
 import { createBoundedMap } from '../bounded-map.ts';
 import { TooManyFetches } from './guarded-fetch.ts';
+import { reportRefusal } from './limit-refusals.ts';
 import { createMinuteCounts } from './minute-counts.ts';
 
 /** Who makes us fetch. */
@@ -57,7 +58,7 @@ export function createFetchLimits(options: { factor: number; now: () => number }
       const [atOnce, perMinute] = isKnown
         ? [KNOWN_AT_ONCE, TO_KNOWN_HOSTS]
         : [NEW_AT_ONCE, TO_NEW_HOSTS];
-      if (underWay[kind] >= atOnce) throw new TooManyFetches('too many fetches at once', 1);
+      if (underWay[kind] >= atOnce) throw tooMany('too many fetches at once', 1);
       if (factor > 0) {
         const limits: [name: string, max: number][] = [
           [`host ${host}`, PER_HOST],
@@ -78,6 +79,11 @@ export function createFetchLimits(options: { factor: number; now: () => number }
 
   function refuseAbove(name: string, max: number): void {
     if (counts.of(name) < max) return;
-    throw new TooManyFetches(`limit of fetches: ${name}`, counts.secondsLeft());
+    throw tooMany(`limit of fetches: ${name}`, counts.secondsLeft());
   }
+}
+
+function tooMany(problem: string, retryAfterSeconds: number): TooManyFetches {
+  reportRefusal('fetches');
+  return new TooManyFetches(problem, retryAfterSeconds);
 }

@@ -21,8 +21,11 @@ const MINUTE_MS = 60_000;
  */
 export function createMinuteCounts(options: { maxNames: number; now: () => number }): MinuteCounts {
   const { maxNames, now } = options;
-  const counts = createBoundedMap<{ minute: number; count: number }>(maxNames);
   const minute = () => Math.floor(now() / MINUTE_MS);
+  const counts = createBoundedMap<{ minute: number; count: number }>(
+    maxNames,
+    (last) => last.minute !== minute(),
+  );
   const of = (name: string) => {
     const last = counts.get(name);
     return last?.minute === minute() ? last.count : 0;

@@ -1,63 +1,120 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { tooManyRequests } from './limit-refusals.ts';
+import { MAX_CALLERS, RATE_LIMITS, type RateLimitName } from './rate-limit-table.ts';
+import { createWindows } from './rate-windows.ts';
+import { digest } from './secrets.ts';
+import { createSharing, type SharedCounts } from './rate-sharing.ts';
 
 /**
- * How often something may be asked, by one address and by all together. Counted in this process: with several instances
- * behind a balancer the whole allows as many times more. A limiter that counts in Redis, with this one as its insurance,
- * can take its place without anybody noticing.
+ * How often a caller may ask. Counting and deciding is done in this process and takes no time; where there are several
+ * instances, each tells the others what it has counted, soon after and behind the requests. So no request waits for a
+ * limit, and none fails because the store is away: then each instance counts for itself until it is back.
+ * See docs/decisions/010-rate-limits.md.
  */
 export interface RateLimit {
+  readonly name: RateLimitName;
   /**
-   * Counts one request.
+   * Counts so many, unless they would be too many.
    *
-   * @param address who asks, as `addressOf` (http/address.ts) names it
-   * @returns undefined if it may go on, else the seconds after which another one may (at least 1)
+   * @param caller who asks, in the terms of the table's `by`
+   * @returns undefined if it may go on, else the seconds after which it may ask again (at least 1)
    */
-  secondsToWait(address: string): Promise<number | undefined>;
+  take(caller: string, count?: number): number | undefined;
+  /** The same without counting, for what is only known afterwards. */
+  secondsToWait(caller: string): number | undefined;
+  count(caller: string): void;
+  /** Callers that are remembered. */
+  readonly size: number;
 }
 
-export interface RateLimitOptions {
-  /** Requests per minute. */
-  readonly perAddress: number;
-  /** Requests per minute of all addresses together. */
-  readonly inAll: number;
-  /** Multiplies both (RATE_LIMIT_FACTOR); 0 = no limit. */
-  readonly factor: number;
+export type RateLimits = { readonly [name in RateLimitName]: RateLimit } & { close(): void };
+
+/**
+ * What others don't know yet is at most this part of a limit: who asks less costs the store nothing, and of several
+ * instances each may let so much more through.
+ */
+const UNSHARED = 1 / 16;
+
+/**
+ * @param options.factor multiplies all limits (RATE_LIMIT_FACTOR); 0 turns them off
+ * @param options.shared where instances tell each other; absent if there is only this one
+ * @param options.now epoch milliseconds
+ */
+export function createRateLimits(options: {
+  factor: number;
+  shared?: SharedCounts | undefined;
+  now: () => number;
+}): RateLimits {
+  const { factor, shared, now } = options;
+  const sharing = shared && createSharing(shared, now);
+
+  function createLimit(name: RateLimitName): RateLimit {
+    const max = Math.max(1, Math.round(RATE_LIMITS[name].perMinute * factor));
+    const windows = createWindows({ maxCallers: MAX_CALLERS, now });
+    const share = Math.max(1, Math.floor(max * UNSHARED));
+
+    function secondsToWait(caller: string, count = 1): number | undefined {
+      const window = windows.of(caller);
+      // More at once than there is at all passes alone: it could never be waited for.
+      if (!window || window.total === 0 || window.total + count <= max) return undefined;
+      return Math.max(1, Math.ceil((window.endsAt - now()) / 1_000));
+    }
+
+    function add(caller: string, count: number): void {
+      const window = windows.add(caller, count);
+      // Not by its name: it may be a person's address.
+      if (window.unshared >= share) sharing?.note(`${name}.${digest(caller)}`, window);
+    }
+
+    return {
+      name,
+      secondsToWait,
+      take(caller, count = 1) {
+        const wait = secondsToWait(caller, count);
+        if (wait === undefined) add(caller, count);
+        return wait;
+      },
+      count: (caller) => add(caller, 1),
+      get size() {
+        return windows.size;
+      },
+    };
+  }
+
+  const names = Object.keys(RATE_LIMITS) as RateLimitName[];
+  const limits = names.map((name) => [name, factor === 0 ? unlimited(name) : createLimit(name)]);
+  return { ...Object.fromEntries(limits), close: () => sharing?.close() } as RateLimits;
 }
 
-const MINUTE_SECONDS = 60;
+const unlimited = (name: RateLimitName): RateLimit => ({
+  name,
+  take: () => undefined,
+  secondsToWait: () => undefined,
+  count: () => {},
+  size: 0,
+});
 
-export function createRateLimit({ perAddress, inAll, factor }: RateLimitOptions): RateLimit {
-  if (factor === 0) return { secondsToWait: async () => undefined };
-  const limiter = (perMinute: number) =>
-    new RateLimiterMemory({
-      points: Math.max(1, Math.round(perMinute * factor)),
-      duration: MINUTE_SECONDS,
-    });
-  const ofAddress = limiter(perAddress);
-  const ofAll = limiter(inAll);
-
-  return {
-    async secondsToWait(address) {
-      // While the whole is used up, nobody is counted: so there are never more addresses to remember than it allows.
-      const all = await ofAll.get(EVERYBODY);
-      if (all && all.remainingPoints <= 0) return seconds(all);
-      // What one address asks in vain takes nothing from the others.
-      return (await take(ofAddress, address)) ?? (await take(ofAll, EVERYBODY));
-    },
-  };
+/** @throws Refusal 429 if it is one too many */
+export function takeTurn(limit: RateLimit, caller: string, description?: string): void {
+  const wait = limit.take(caller);
+  if (wait !== undefined) throw tooManyRequests(limit.name, wait, description);
 }
 
+/** Of all together, the caller's own included. */
 const EVERYBODY = 'all';
 
-async function take(limiter: RateLimiterMemory, key: string): Promise<number | undefined> {
-  try {
-    await limiter.consume(key);
-    return undefined;
-  } catch (refused) {
-    if (refused instanceof RateLimiterRes) return seconds(refused);
-    throw refused;
-  }
+/**
+ * A limit of each, and one of all together. While that one is used up nobody is counted, and what one asks in vain takes
+ * nothing from the others.
+ *
+ * @throws Refusal 429 if it is one too many
+ */
+export function takeTurnAmongAll(
+  [own, all]: readonly [own: RateLimit, all: RateLimit],
+  caller: string,
+  description?: string,
+): void {
+  const wait = all.secondsToWait(EVERYBODY);
+  if (wait !== undefined) throw tooManyRequests(all.name, wait, description);
+  takeTurn(own, caller, description);
+  all.count(EVERYBODY);
 }
-
-const seconds = ({ msBeforeNext }: RateLimiterRes): number =>
-  Math.max(1, Math.ceil(msBeforeNext / 1_000));

@@ -1,15 +1,20 @@
 import type { Context, Middleware } from 'koa';
+import { takeTurn, takeTurnAmongAll } from '../adapters/rate-limits.ts';
 import { Refusal } from '../errors.ts';
+import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
 import type { KeySet } from '../keys/key-set.ts';
+import type { Secrets } from '../adapters/secrets.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
+import { createFailureLimit } from './failure-limit.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
 import { authorizationServerMetadata } from './metadata.ts';
 import { PATHS } from './paths.ts';
 import { createRegistrationEndpoint, type RegistrationOptions } from './registration-endpoint.ts';
+import { readRefreshToken } from './refresh-token.ts';
 import { introspect, revoke, type TokenLookup } from './revocation.ts';
 
 /**
@@ -21,7 +26,7 @@ import { introspect, revoke, type TokenLookup } from './revocation.ts';
  */
 export interface AuthorizationServerOptions extends InteractionOptions, RegistrationOptions {
   readonly keys: () => KeySet;
-  readonly tokens: TokenLookup;
+  readonly tokens: Omit<TokenLookup, 'limits' | 'mayFail'>;
   /** Whether an operator has made a service client. */
   readonly servicesKnown: () => boolean;
 }
@@ -36,7 +41,7 @@ interface Route {
 const METADATA_SUFFIXES = ['', '/mcp', '/sse'];
 
 export function createAuthorizationServer(options: AuthorizationServerOptions): Middleware {
-  const { config, provider, tokens } = options;
+  const { config, limits, provider, tokens } = options;
   const interactions = createInteractions(options);
   const registrationOpen = config.registration.mode !== 'closed';
   const metadata = () =>
@@ -47,6 +52,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     });
   const engine = (ctx: Context) => runEngine(provider(), ctx);
   const register = createRegistrationEndpoint(options, engine);
+  const mayFail = createFailureLimit(limits.oauth);
+  const lookup = { ...tokens, limits, mayFail };
 
   const document = (content: () => object): Route => ({
     kind: 'document',
@@ -67,8 +74,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     [PATHS.authorize]: page({ GET: authorize }),
     [PATHS.callback]: page({ GET: interactions.callback }),
     [PATHS.token]: endpoint((ctx) => audited(ctx, 'token', token, succeeded)),
-    [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, tokens)),
-    [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, tokens)),
+    [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, lookup)),
+    [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, lookup)),
     ...(registrationOpen && {
       [PATHS.register]: endpoint((ctx) => audited(ctx, 'registration', register, succeeded)),
     }),
@@ -88,6 +95,7 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       // The engine would draw a page for a browser-like Accept.
       ctx.req.headers.accept = 'application/json';
     }
+    takeAddressTurn(ctx, route);
     await dispatch(ctx, route);
   };
 
@@ -113,15 +121,36 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   }
 
   async function token(ctx: Context): Promise<void> {
-    refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
-    // Of a body of unknown length the engine would leave the rest unread, and the connection hanging.
-    if (ctx.req.headers['transfer-encoding'])
-      replayBody(ctx, await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
-    await engine(ctx);
+    const serve = async () => {
+      refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
+      // Of a body of unknown length the engine would leave the rest unread, and the connection hanging.
+      if (ctx.req.headers['transfer-encoding'])
+        replayBody(ctx, await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
+      await engine(ctx);
+    };
+    await mayFail(ctx, serve, () => bringsRefreshToken(ctx, tokens.secrets));
+  }
+
+  /** By the address, before anything else; endpoints count for themselves. @throws Refusal 429 */
+  function takeAddressTurn(ctx: Context, { kind }: Route): void {
+    const address = addressOf(ctx);
+    if (kind !== 'page') {
+      if (kind === 'document' || ctx.method !== 'POST') takeTurn(limits.public, address);
+    } else if (ctx.path === PATHS.authorize) {
+      takeTurnAmongAll([limits.authorize, limits.authorize_all], address);
+    } else takeTurn(limits.pages, address);
   }
 }
 
 const succeeded = () => 'success' as const;
+
+/** Reads the body, and leaves it to be read again. */
+async function bringsRefreshToken(ctx: Context, secrets: Secrets): Promise<boolean> {
+  const text = await readText(ctx, OAUTH_BODY_LIMIT_BYTES);
+  replayBody(ctx, text);
+  const token = new URLSearchParams(text).get('refresh_token') ?? '';
+  return readRefreshToken(secrets, token) !== undefined;
+}
 
 async function dispatch(ctx: Context, route: Route): Promise<void> {
   const methods = Object.keys(route.serve);

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
-import type { GuessLimit } from '../adapters/guess-limit.ts';
-import type { RateLimit } from '../adapters/rate-limits.ts';
+import { tooManyRequests } from '../adapters/limit-refusals.ts';
+import { type RateLimit, type RateLimits, takeTurnAmongAll } from '../adapters/rate-limits.ts';
 import { digest, isSame } from '../adapters/secrets.ts';
 import type { WaitingClients } from '../adapters/waiting-clients.ts';
 import type { Config } from '../config.ts';
@@ -11,35 +11,30 @@ import { acceptRegistration } from './registration.ts';
 
 export interface RegistrationOptions {
   readonly config: Config;
-  readonly registrationLimit: RateLimit;
-  /** Of initial access tokens. */
-  readonly tokenGuesses: GuessLimit;
+  readonly limits: RateLimits;
   readonly waitingClients: WaitingClients;
 }
 
-/** Requests per minute. Hosted clients register for all their users from few addresses, sometimes twice per attempt. */
-export const REGISTRATION_LIMIT = { perAddress: 60, inAll: 1_000 };
-/** Wrong initial access tokens per minute and address; who knows it may sit behind the same one. */
-export const TOKEN_GUESS_LIMIT = 20;
 /** When somebody may have been collected, or have signed in. */
 const RETRY_WHEN_FULL_SECONDS = 300;
+const TOO_MANY = 'Too many registrations. Try again later.';
 
 /**
  * POST /oauth2/register (RFC 7591 §3): may this request register at all (initial access token, limits), is what it says
  * acceptable (registration.ts), is there room; then the engine makes the client.
  */
 export function createRegistrationEndpoint(
-  { config, registrationLimit, tokenGuesses, waitingClients }: RegistrationOptions,
+  { config, limits, waitingClients }: RegistrationOptions,
   engine: (ctx: Context) => Promise<void>,
 ) {
   return async function register(ctx: Context): Promise<void> {
     refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
-    checkInitialAccessToken(ctx, config, tokenGuesses);
-    const wait = await registrationLimit.secondsToWait(addressOf(ctx));
-    if (wait !== undefined) throw tooManyRequests('rate limit', wait);
+    checkInitialAccessToken(ctx, config, limits.initial_token);
+    const both = [limits.registration, limits.registration_all] as const;
+    takeTurnAmongAll(both, addressOf(ctx), TOO_MANY);
     const metadata = acceptRegistration(await readJson(ctx), config);
     if (!waitingClients.takePlace()) {
-      throw tooManyRequests('too many clients wait for a first login', RETRY_WHEN_FULL_SECONDS);
+      throw tooManyRequests('waiting_clients', RETRY_WHEN_FULL_SECONDS, TOO_MANY);
     }
     replayBody(ctx, JSON.stringify(metadata));
     try {
@@ -59,16 +54,16 @@ export function createRegistrationEndpoint(
 function checkInitialAccessToken(
   ctx: Context,
   { publicUrl, registration }: Config,
-  guesses: GuessLimit,
+  guesses: RateLimit,
 ): void {
   if (registration.mode !== 'token') return;
   const [, presented] = /^bearer +(\S+) *$/i.exec(ctx.get('Authorization')) ?? [];
   if (presented === undefined) throw unauthorized(ctx, publicUrl, 'no initial access token');
   const wait = guesses.secondsToWait(addressOf(ctx));
-  if (wait !== undefined) throw tooManyRequests('too many wrong initial access tokens', wait);
+  if (wait !== undefined) throw tooManyRequests(guesses.name, wait, TOO_MANY);
   const expected = registration.token;
   if (expected !== undefined && isSame(digest(presented), digest(expected))) return;
-  guesses.countWrong(addressOf(ctx));
+  guesses.count(addressOf(ctx));
   throw unauthorized(ctx, publicUrl, 'wrong initial access token', ', error="invalid_token"');
 }
 
@@ -77,13 +72,6 @@ function unauthorized(ctx: Context, realm: string, detail: string, error = ''): 
   const description = 'Registration here takes an initial access token.';
   return new Refusal('invalid_token', 401, description, { detail });
 }
-
-/** RFC 6585 §4. The code is the one that MCP clients know for it; one of RFC 7591 would blame their metadata. */
-const tooManyRequests = (detail: string, retryAfterSeconds: number) =>
-  new Refusal('too_many_requests', 429, 'Too many registrations. Try again later.', {
-    detail,
-    retryAfterSeconds,
-  });
 
 async function readJson(ctx: Context): Promise<unknown> {
   if (!ctx.is('application/json')) {

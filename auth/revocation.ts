@@ -2,11 +2,14 @@ import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { GrantEnding } from '../adapters/grant-ending.ts';
 import { believes, type Grants, isService } from '../adapters/grants.ts';
+import { type RateLimits, takeTurn } from '../adapters/rate-limits.ts';
 import type { Secrets } from '../adapters/secrets.ts';
+import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { auditRequest } from '../http/context.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import { audited, note } from './events.ts';
+import type { FailureLimit } from './failure-limit.ts';
 import { readRefreshToken } from './refresh-token.ts';
 
 /**
@@ -16,6 +19,8 @@ import { readRefreshToken } from './refresh-token.ts';
  */
 
 export interface TokenLookup {
+  readonly limits: RateLimits;
+  readonly mayFail: FailureLimit;
   readonly grants: Grants;
   readonly ending: GrantEnding;
   readonly secrets: Secrets;
@@ -37,7 +42,7 @@ const NOBODYS_TOKEN = 'looked-up-elsewhere';
 export async function revoke(ctx: Context, engine: Engine, options: TokenLookup): Promise<void> {
   let outcome: 'ignored' | 'success' = 'ignored';
   const serve = async () => {
-    const asked = await throughEngine(ctx, engine);
+    const asked = await throughEngine(ctx, engine, options);
     const found = asked && (await lookUp(options, asked.token));
     // Another client's token, or none of ours: the answer is the same 200 (RFC 7009 §2.2).
     if (!found || found.clientId !== asked.client.clientId) return;
@@ -64,7 +69,7 @@ export async function introspect(
 ): Promise<void> {
   let outcome: 'active' | 'inactive' = 'inactive';
   const serve = async () => {
-    const asked = await throughEngine(ctx, engine);
+    const asked = await throughEngine(ctx, engine, options);
     if (!asked) return;
     const { client, token } = asked;
     await options.freshenKeys();
@@ -123,11 +128,17 @@ async function lookUp(options: TokenLookup, token: string): Promise<KnownToken |
 /**
  * Lets the engine handle the request with a token that is nobody's.
  * @returns the authenticated client and the real token, or undefined if the engine refused the request
+ * @throws Refusal 413, 429
  */
-async function throughEngine(ctx: Context, engine: Engine) {
+async function throughEngine(ctx: Context, engine: Engine, options: TokenLookup) {
+  const { mayFail, limits } = options;
   refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
   if (!ctx.is('application/x-www-form-urlencoded')) {
-    await engine(ctx);
+    await mayFail(
+      ctx,
+      () => engine(ctx),
+      () => false,
+    );
     return undefined;
   }
   const form = new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
@@ -135,8 +146,18 @@ async function throughEngine(ctx: Context, engine: Engine) {
   // Missing or repeated: the engine says so.
   if (tokens.length === 1 && tokens[0] !== '') form.set('token', NOBODYS_TOKEN);
   replayBody(ctx, form.toString());
-  await engine(ctx);
+  await mayFail(
+    ctx,
+    () => engine(ctx),
+    () => tokens.some((token) => isOurs(options, token)),
+  );
   const { oidc } = ctx as unknown as Partial<KoaContextWithOIDC>;
   const client = oidc?.client;
-  return ctx.status === 200 && client ? { client, token: tokens[0]! } : undefined;
+  if (ctx.status !== 200 || !client) return undefined;
+  takeTurn(limits.lookups, `${client.clientId} ${addressOf(ctx)}`);
+  return { client, token: tokens[0]! };
 }
+
+/** Whether we signed it, whatever has become of its grant. */
+const isOurs = ({ accessTokens, secrets }: TokenLookup, token: string): boolean =>
+  accessTokens.verify(token) !== undefined || readRefreshToken(secrets, token) !== undefined;

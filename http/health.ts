@@ -1,5 +1,7 @@
 import type { Middleware } from 'koa';
 
+export const HEALTH_PATHS = ['/healthz', '/health', '/readyz'];
+
 /**
  * `/healthz` and `/health`: the process is alive. `/readyz`: it can serve, which needs the store; no addresses in it.
  *

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sockets } from './sockets.ts';
 
 /** Longer than a balancer keeps its idle connections (60 s): it must never send into one we are closing. */
 const KEEP_ALIVE_MS = 75_000;
@@ -36,32 +37,44 @@ export async function listen(
   serve: RequestListener,
   host: string,
   port: number,
+  sockets: Sockets,
 ): Promise<Listening> {
   const traffic = createTraffic();
+  const bind = (...address: [host: string, port: number]) => bindTo(handler, sockets, ...address);
+  const combine = (servers: readonly Server[]) => listeningOn(servers, traffic, sockets);
   const handler: RequestListener = (req, res) => {
+    if (sockets.isRefused(req.socket)) return;
     traffic.begin(req.socket, res, () => serve(req, res));
   };
-  if (host === '::') return combine([await bindEverywhere(handler, port)], traffic);
-  if (host !== 'localhost') return combine([await bind(handler, host, port)], traffic);
-  const first = await bind(handler, '127.0.0.1', port);
-  const second = await bind(handler, '::1', portOf(first)).catch((error: NodeJS.ErrnoException) => {
+  if (host === '::') return combine([await bindEverywhere(bind, port)]);
+  if (host !== 'localhost') return combine([await bind(host, port)]);
+  const first = await bind('127.0.0.1', port);
+  const second = await bind('::1', portOf(first)).catch((error: NodeJS.ErrnoException) => {
     // A machine without IPv6, or another program on that one address: the other still serves.
     if (['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EADDRINUSE'].includes(error.code ?? ''))
       return undefined;
     throw error;
   });
-  return combine(second ? [first, second] : [first], traffic);
+  return combine(second ? [first, second] : [first]);
 }
 
 /** `::` takes IPv4 as well; a machine without IPv6 has only the other. */
-async function bindEverywhere(handler: RequestListener, port: number): Promise<Server> {
-  return bind(handler, '::', port).catch((error: NodeJS.ErrnoException) => {
+async function bindEverywhere(
+  bind: (host: string, port: number) => Promise<Server>,
+  port: number,
+): Promise<Server> {
+  return bind('::', port).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EAFNOSUPPORT') throw error;
-    return bind(handler, '0.0.0.0', port);
+    return bind('0.0.0.0', port);
   });
 }
 
-async function bind(handler: RequestListener, host: string, port: number): Promise<Server> {
+async function bindTo(
+  handler: RequestListener,
+  sockets: Sockets,
+  host: string,
+  port: number,
+): Promise<Server> {
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -71,6 +84,7 @@ async function bind(handler: RequestListener, host: string, port: number): Promi
     },
     handler,
   );
+  sockets.of(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -121,14 +135,11 @@ function createTraffic(): Traffic {
   };
 }
 
-function combine(servers: readonly Server[], traffic: Traffic): Listening {
-  const sockets = new Set<Socket>();
-  for (const server of servers) {
-    server.on('connection', (socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-    });
-  }
+function listeningOn(
+  servers: readonly Server[],
+  traffic: Traffic,
+  sockets: Iterable<Socket>,
+): Listening {
   return {
     port: portOf(servers[0]!),
     addresses: servers.map((server) => (server.address() as AddressInfo).address),

@@ -45,7 +45,10 @@ export function createAccessTokenVerifier(options: {
 }): AccessTokenVerifier {
   const { keys, publicUrl, now } = options;
   const audience = audienceOf(publicUrl);
-  let genuine = createBoundedMap<AccessTokenClaims>(CACHE_SIZE);
+  const isExpired = ({ exp }: AccessTokenClaims): boolean =>
+    exp + CLOCK_TOLERANCE_SECONDS <= now() / 1000;
+  const remember = () => createBoundedMap<AccessTokenClaims>(CACHE_SIZE, isExpired);
+  let genuine = remember();
   let keySet: KeySet | undefined;
 
   function check(token: string): AccessTokenClaims | undefined {
@@ -83,13 +86,13 @@ export function createAccessTokenVerifier(options: {
       if (token.length > MAX_TOKEN_LENGTH) return undefined;
       if (keySet !== keys()) {
         keySet = keys();
-        genuine = createBoundedMap(CACHE_SIZE);
+        genuine = remember();
       }
       const id = digest(token);
       const remembered = genuine.get(id);
       const claims = remembered ?? check(token);
       if (!claims) return undefined;
-      if (claims.exp + CLOCK_TOLERANCE_SECONDS <= now() / 1000) {
+      if (isExpired(claims)) {
         genuine.delete(id);
         return undefined;
       }

@@ -72,7 +72,8 @@ export function createCredentials(options: {
   now: () => number;
 }): Credentials {
   const { grants, vault, leases, unsaved, login, log, now } = options;
-  const believed = createBoundedMap<Held>(BELIEVED_GRANTS);
+  const isOld = ({ asOf }: Held) => !isFresh(asOf, now(), BELIEVED_MS);
+  const believed = createBoundedMap<Held>(BELIEVED_GRANTS, isOld);
   const refreshing = new Map<string, Promise<Held>>();
 
   return {
@@ -103,8 +104,7 @@ export function createCredentials(options: {
 
   async function held(caller: Caller): Promise<Held> {
     const known = believed.get(caller.grantId);
-    const isBelieved =
-      known && isFresh(known.asOf, now(), BELIEVED_MS) && known.owner === ownerOf(caller);
+    const isBelieved = known && !isOld(known) && known.owner === ownerOf(caller);
     const held = isBelieved ? known : await read(caller);
     if (!believes(held, caller.issuedAt)) throw new GrantEnded('the token was revoked');
     return held;

@@ -1,3 +1,4 @@
+import type { AnswerAccount } from '../adapters/neonpanel/answer-room.ts';
 import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { Log } from '../log.ts';
 import type { Bearer } from './bearer.ts';
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly loan: Loan<McpServer>;
   /** Epoch milliseconds by which everything about this request ends. */
   readonly deadline: number;
+  /** What NeonPanel answers for it. */
+  readonly answers: AnswerAccount;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
   readonly requestId: string;

@@ -1,3 +1,5 @@
+import type { AnswerRoom } from '../adapters/neonpanel/answer-room.ts';
+import type { RateLimits } from '../adapters/rate-limits.ts';
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import type { Credentials } from './credentials.ts';
 import type { AnswerDirectly } from './direct.ts';
@@ -15,6 +17,9 @@ export interface McpOptions {
   readonly freshenKeys: () => Promise<boolean>;
   readonly credentials: Credentials;
   readonly lend: LendServer;
+  readonly limits: RateLimits;
+  /** Where NeonPanel's answers are held. */
+  readonly room: AnswerRoom;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -18,6 +18,7 @@ import { plainRequest } from './plain-request.ts';
 import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
+import { takeStrangersTurn, takeTurns } from './turns.ts';
 
 /** What pages may send; GET, HEAD and DELETE are refused with a challenge or 405, and clients read those. */
 const SENDABLE = ['POST', 'GET', 'HEAD', 'DELETE'];
@@ -36,7 +37,7 @@ const DISCOVERY = new Set<unknown>([
  * then the transport takes over, because a tool handler can no longer answer 401.
  */
 export function createMcp(options: McpOptions & DirectOptions): Middleware {
-  const { publicUrl, credentials, lend, direct, scopesByTool, now } = options;
+  const { publicUrl, credentials, lend, limits, room, direct, scopesByTool, now } = options;
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
   const handle = toNodeHandler(asWanted(sdk));
@@ -57,14 +58,19 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
   async function serve(ctx: Context, resourceMetadataUrl: string): Promise<void> {
     const deadline = now() + CALL_DEADLINE_MS;
     checkOrigin(ctx, options.allowedOrigins);
-    if (ctx.method === 'OPTIONS') return answerOptions(ctx, methodsOf(ctx), SENDABLE);
+    if (ctx.method === 'OPTIONS') {
+      takeStrangersTurn(limits, ctx);
+      return answerOptions(ctx, methodsOf(ctx), SENDABLE);
+    }
     const bearer = await bearerOf(ctx);
+    if (bearer.kind !== 'caller') takeStrangersTurn(limits, ctx);
     if (bearer.kind === 'invalid') throw new Unauthorized('a token');
     if (ctx.method !== 'POST') return refuseMethod(ctx, bearer);
     if (bearer.kind === 'anonymous' && !options.publicDiscovery) throw new Unauthorized('no token');
     const { body, messages } = asMeant(await readMessages(ctx));
     checkVersion(ctx, messages, VERSIONS);
     if (bearer.kind === 'caller') {
+      takeTurns(limits, bearer.caller, messages);
       await assertEntitled(credentials, bearer.caller, messages, deadline);
     } else if (!messages.every(({ method }) => DISCOVERY.has(method))) {
       throw new Unauthorized('no token');
@@ -82,6 +88,7 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
   /** Clients probe with GET and HEAD: without a token that works they are told how to get one. */
   async function refuseMethod(ctx: Context, bearer: Bearer): Promise<never> {
     if (bearer.kind !== 'caller') throw new Unauthorized('no token');
+    takeTurns(limits, bearer.caller);
     await assertConnected(credentials, bearer.caller);
     ctx.set('Allow', 'POST, OPTIONS');
     throw new RpcRefusal(405, -32000, 'Method not allowed: this endpoint takes POST only.');
@@ -94,6 +101,7 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
   ): Promise<void> {
     const { bearer, body, deadline, resourceMetadataUrl } = request;
     const loan = lend();
+    const answers = room.open();
     const gone = new AbortController();
     ctx.res.once('close', () => {
       if (!ctx.res.writableFinished) gone.abort();
@@ -101,6 +109,7 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
     const exchange: Exchange = {
       caller: bearer.kind === 'caller' ? bearer.caller : undefined,
       loan,
+      answers,
       deadline,
       signal: gone.signal,
       requestId: requestId(ctx),
@@ -120,6 +129,7 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
     try {
       await handle(Object.assign(ctx.req, { auth }), ctx.res, body);
     } finally {
+      answers.close();
       await loan.giveBack();
     }
   }

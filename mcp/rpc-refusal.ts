@@ -15,8 +15,13 @@ export class RpcRefusal extends Refusal {
     rpcCode: number,
     description: string,
     id: string | number | null = null,
+    more: {
+      code?: string;
+      detail?: string | undefined;
+      retryAfterSeconds?: number | undefined;
+    } = {},
   ) {
-    super('invalid_request', status, description);
+    super(more.code ?? 'invalid_request', status, description, more);
     this.rpcCode = rpcCode;
     this.id = id;
   }

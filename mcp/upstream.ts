@@ -21,7 +21,7 @@ export function upstreamFor(options: {
   exchange: Exchange;
 }): Upstream {
   const { api, credentials } = options;
-  const { caller, deadline, signal } = options.exchange;
+  const { caller, deadline, signal, answers } = options.exchange;
   if (!caller) throw new TypeError('nobody is calling');
   return {
     get: (path, query = {}) => call(caller, { method: 'GET', path, query }),
@@ -35,13 +35,13 @@ export function upstreamFor(options: {
     try {
       const accessToken = await credentials.accessToken(caller, deadline).catch(refuse);
       try {
-        return await api.call({ ...request, accessToken, deadline, signal });
+        return await api.call({ ...request, accessToken, deadline, signal, answers });
       } catch (error) {
         if (!(error instanceof NeonpanelError) || error.kind !== 'unauthorized') throw error;
         const replaced = await credentials
           .replaceAccessToken(caller, accessToken, deadline)
           .catch(refuse);
-        return await api.call({ ...request, accessToken: replaced, deadline, signal });
+        return await api.call({ ...request, accessToken: replaced, deadline, signal, answers });
       }
     } catch (error) {
       if (error instanceof GrantEnded) throw new SignInAgain(error);

@@ -1,6 +1,7 @@
 import { connect as connectSocket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
+import { createAnswerRoom, TooMuchAtOnce } from '../adapters/neonpanel/answer-room.ts';
 import { tools } from '../mcp/tools/index.ts';
 import { send } from './raw-http.ts';
 import { startHarness } from './support/harness.ts';
@@ -204,6 +205,73 @@ test.serial('[T41] a body that trickles in holds up nobody else', async (t) => {
   t.is(answer, '');
   socket.destroy();
   t.is((await post(request(9, 'ping'))).status, 200);
+});
+
+// ------------------------------------------------------------------ large answers at once
+
+const MIB = 1024 * 1024;
+
+test.serial(
+  '[X21] [T40] a batch holds so much of NeonPanel’s answers and no more: what has no room says so, and others are served',
+  async (t) => {
+    const small = await startHarness({ answers: { inAll: 32 * MIB, perRequest: 13 * MIB } });
+    t.teardown(() => small.close());
+    const { access_token: token } = (await connect(small)).tokens;
+    // 10 MiB have to be free for an answer of unknown length: with three of a little over a mebibyte read there is no room for that.
+    small.sandbox.faults.set('huge-body', { megabytes: 1 });
+    const batch = Array.from({ length: 20 }, (_, id) => toolCall(id, 'listReports'));
+    for (let round = 0; round < 2; round++) {
+      const { status, text } = await send(small.url, '/mcp', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...OLD },
+        body: JSON.stringify(batch),
+      });
+      t.is(status, 200);
+      const texts = messagesOf(text).map(({ result }) => result.content[0].text as string);
+      const refused = texts.filter((said) => /too many large answers/.test(said));
+      t.is(refused.length, 17);
+      t.true(refused.every((said) => /Wait 5 seconds/.test(said)));
+      // A whole answer, of a form that nobody knows.
+      t.is(texts.filter((said) => /form this connector does not know/.test(said)).length, 3);
+    }
+    t.is(small.logs.find({ event: 'tool.problem', detail: 'limit: answers' }).length, 34);
+    small.sandbox.faults.clear();
+    t.falsy((await callTool(small.url, token, 'listCompanies')).body.result.isError);
+  },
+);
+
+test('[X21] room for answers is given in turn, given back with the request, and nobody waits for himself', async (t) => {
+  const room = createAnswerRoom({ inAll: 100, perRequest: 60 });
+  const forever = new AbortController().signal;
+  const [one, two, three] = [room.open(), room.open(), room.open()];
+  (await one.reserve(60, forever))(50);
+  const settleTwo = await two.reserve(50, forever);
+  t.is(room.held, 100);
+  // It holds 50 of its 60 for good.
+  await t.throwsAsync(one.reserve(11, forever), { instanceOf: TooMuchAtOnce });
+  const order: string[] = [];
+  const third = three.reserve(40, forever).then((settle) => (order.push('third'), settle));
+  const late = two.reserve(10, forever).then((settle) => (order.push('late'), settle));
+  const gone = new AbortController();
+  const given = three.reserve(20, gone.signal);
+  gone.abort();
+  await t.throwsAsync(given, { instanceOf: TooMuchAtOnce });
+  t.deepEqual(order, []);
+  // Shorter than it could have been.
+  settleTwo(10);
+  (await third)(20);
+  (await late)(0);
+  t.deepEqual(order, ['third', 'late']);
+  t.is(room.held, 80);
+  for (const account of [one, two, three]) account.close();
+  t.is(room.held, 0);
+  // What goes on behind a request that is over.
+  const behind = await one.reserve(30, forever);
+  one.add(30);
+  t.is(room.held, 30);
+  behind(30);
+  t.is(room.held, 0);
+  await t.throwsAsync(one.reserve(101, forever), { instanceOf: TooMuchAtOnce });
 });
 
 /** What comes back to a head that announces a body of which one byte is sent. */

@@ -11,7 +11,12 @@ import { monitorRedis } from './support/redis-monitor.ts';
 
 /** Stands still unless moved: how long something takes on this machine must not decide how often it is looked up. */
 let time = Date.now();
-const harness = await startHarness({ store: 'redis', now: () => time });
+const harness = await startHarness({
+  store: 'redis',
+  now: () => time,
+  // On, and out of the way of the thousand refreshes.
+  env: { RATE_LIMIT_FACTOR: '20' },
+});
 const { url } = harness;
 const redis = harness.redis!;
 const monitor = await monitorRedis(redis);
@@ -50,7 +55,7 @@ test.serial('[D13] a registration takes one command, limits and all', async (t) 
 });
 
 test.serial(
-  '[D7] a tool call takes no command if the grant was seen a moment ago, else one',
+  '[D7] [N47] a tool call takes no command if the grant was seen a moment ago, else one',
   async (t) => {
     const { tokens } = await connect(harness);
     const call = () => callTool(url, tokens.access_token, 'listCompanies');
@@ -103,7 +108,8 @@ test.serial('[D8] a connection takes 5 kB, and no more after 1,000 refreshes', a
 
 async function keys(): Promise<string[]> {
   const reply = await redis.command('KEYS', 'neonpanel-mcp:*');
-  return reply.split('\r\n').filter((line) => line.startsWith('neonpanel-mcp:'));
+  // Counts of rate limits are gone after a minute.
+  return reply.split('\r\n').filter((line) => /^neonpanel-mcp:(?!.*:rate$)/.test(line));
 }
 
 async function bytesOf(names: readonly string[]): Promise<number> {

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { createGuessLimit } from '../adapters/guess-limit.ts';
+import { createRateLimits } from '../adapters/rate-limits.ts';
 import { networkOf } from '../http/address.ts';
 import { type Received, send, type Sending } from './raw-http.ts';
 import { createClock } from './support/clock.ts';
@@ -173,8 +173,7 @@ test('[D13] [T26] [T27] one address may guess 20 initial access tokens a minute;
   // Who has no token is told to bring one, as ever.
   t.is((await post(url, from('192.0.2.1'))).status, 401);
   t.is(
-    harness.logs.find({ event: 'registration', cause: 'too many wrong initial access tokens' })
-      .length,
+    harness.logs.find({ event: 'registration', cause: 'limit: initial_token' }).length,
     300 - WRONG_TOKENS + 1,
   );
   // A flood from everywhere.
@@ -189,8 +188,9 @@ test('[D13] [T26] [T27] one address may guess 20 initial access tokens a minute;
 
 test('[D13] of wrong guesses so many addresses are remembered, and those that guessed longest ago are forgotten', (t) => {
   const time = createClock();
-  const limit = createGuessLimit({ perAddress: 1, factor: 1, now: time.now });
-  for (let i = 0; i < 10_001; i++) limit.countWrong(`address ${i}`);
+  const { initial_token: limit } = createRateLimits({ factor: 0.05, now: time.now });
+  for (let i = 0; i < 10_001; i++) limit.count(`address ${i}`);
+  t.is(limit.size, 10_000);
   t.is(limit.secondsToWait('address 0'), undefined);
   const wait = limit.secondsToWait('address 1')!;
   t.true(wait >= 1 && wait <= 60);

@@ -9,6 +9,12 @@ import {
   type ApiResponse,
   type NeonpanelApi,
 } from './neonpanel.ts';
+import {
+  type AnswerAccount,
+  type AnswerRoom,
+  createAnswerRoom,
+  TooMuchAtOnce,
+} from './answer-room.ts';
 import { textOf, Unreadable } from './body.ts';
 import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
@@ -30,7 +36,11 @@ export interface NeonpanelApiOptions {
   now?: () => number;
   log?: Log;
   breaker: Breaker;
+  /** Where answers are held. */
+  room?: AnswerRoom;
 }
+
+type Accounted = ApiRequest & { readonly answers: AnswerAccount };
 
 type Outcome =
   | { readonly response: ApiResponse }
@@ -49,6 +59,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
   const base = new URL(options.apiUrl);
   const basePath = base.pathname.replace(/\/+$/, '');
   const now = options.now ?? Date.now;
+  const room = options.room ?? createAnswerRoom();
   const pool = new Pool(base.origin, {
     connections: CONNECTIONS,
     pipelining: 1,
@@ -59,7 +70,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     bodyTimeout: SILENCE_TIMEOUT_MS,
   });
 
-  const ask = (target: string, request: ApiRequest, budget: Budget): Promise<Outcome> =>
+  const ask = (target: string, request: Accounted, budget: Budget): Promise<Outcome> =>
     options.breaker.run(
       () => attempt(pool, target, request, budget, now),
       (settled) =>
@@ -69,8 +80,9 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
   async function call(request: ApiRequest): Promise<ApiResponse> {
     const target = requestTarget(basePath, request, options.arrayStyle);
     const budget = startBudget(request.deadline - now(), request.signal);
+    const answers = request.answers ?? room.open();
     try {
-      const first = await ask(target, request, budget);
+      const first = await ask(target, { ...request, answers }, budget);
       if ('response' in first) return first.response;
       const delayMs = retryDelayMs(request, first, budget);
       if (delayMs === undefined) throw first.error;
@@ -78,10 +90,11 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
       await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
         throw first.error;
       });
-      const second = await ask(target, request, budget);
+      const second = await ask(target, { ...request, answers }, budget);
       if ('response' in second) return second.response;
       throw second.error;
     } finally {
+      if (!request.answers) answers.close();
       budget.end();
     }
   }
@@ -92,7 +105,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
 async function attempt(
   pool: Pool,
   target: string,
-  request: ApiRequest,
+  request: Accounted,
   budget: Budget,
   now: () => number,
 ): Promise<Outcome> {
@@ -106,8 +119,11 @@ async function attempt(
       body: request.body === undefined ? null : JSON.stringify(request.body),
       signal: budget.signal,
     });
-    answer = { status: raw.statusCode, headers: raw.headers, text: await textOf(raw) };
+    const text = await textOf(raw, request.answers, budget.signal);
+    answer = { status: raw.statusCode, headers: raw.headers, text };
   } catch (error) {
+    // Of a change nobody knows what came of it, as with any answer that can't be read.
+    if (error instanceof TooMuchAtOnce && request.method === 'GET') throw error;
     return networkOutcome(error, budget);
   }
   try {
@@ -120,19 +136,17 @@ async function attempt(
 }
 
 function networkOutcome(error: unknown, budget: Budget): Outcome {
+  const isOurs = error instanceof Unreadable || error instanceof TooMuchAtOnce;
   const gaveUp = budget.signal.aborted;
   const code = (error as { code?: unknown }).code;
-  const cause = error instanceof Unreadable ? error.message : String(code ?? 'request failed');
+  const cause = isOurs ? error.message : String(code ?? 'request failed');
   return {
     error: new NeonpanelError('unavailable', 'No usable answer from NeonPanel', {
       detail: gaveUp ? String(budget.signal.reason) : cause,
       cause: error,
     }),
-    transient: !gaveUp && !(error instanceof Unreadable) && code !== 'UND_ERR_INVALID_ARG',
-    silence:
-      budget.signal.reason !== 'caller gone' &&
-      !(error instanceof Unreadable) &&
-      code !== 'UND_ERR_INVALID_ARG',
+    transient: !gaveUp && !isOurs && code !== 'UND_ERR_INVALID_ARG',
+    silence: budget.signal.reason !== 'caller gone' && !isOurs && code !== 'UND_ERR_INVALID_ARG',
   };
 }
 

@@ -1,31 +1,52 @@
 import type { Dispatcher } from 'undici';
+import { type AnswerAccount, SMALL_ANSWER_BYTES } from './answer-room.ts';
 
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
-const MAX_ERROR_BODY_BYTES = 64 * 1024;
+export const MAX_BODY_BYTES = 10 * 1024 * 1024;
+export const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
 /**
  * The body as text, capped. An answer with a content encoding is refused: we asked for none, and unpacking is where
  * a small body becomes a large one.
+ *
+ * @param account where a large answer gets its room
+ * @param signal ends the wait for it
+ * @throws Unreadable, TooMuchAtOnce
  */
-export async function textOf(raw: Dispatcher.ResponseData): Promise<string> {
+export async function textOf(
+  raw: Dispatcher.ResponseData,
+  account: AnswerAccount,
+  signal: AbortSignal,
+): Promise<string> {
   const cap = raw.statusCode < 300 ? MAX_BODY_BYTES : MAX_ERROR_BODY_BYTES;
   const encoding = String(raw.headers['content-encoding'] ?? 'identity').toLowerCase();
   const readable = encoding === 'identity';
-  if (!readable || Number(raw.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
+  const announced = Number(raw.headers['content-length'] ?? MAX_BODY_BYTES);
+  if (!readable || announced > MAX_BODY_BYTES) {
     abandon(raw);
     throw new Unreadable(readable ? 'body too large' : 'content encoding not asked for');
   }
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of raw.body as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > cap) {
-      if (cap === MAX_ERROR_BODY_BYTES) break; // the start of an error page is all anybody reads
-      throw new Unreadable('body too large');
+  let settle: ((bytes: number) => void) | undefined;
+  try {
+    for await (const chunk of raw.body as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
+      if (size > cap) {
+        if (cap === MAX_ERROR_BODY_BYTES) break; // the start of an error page is all anybody reads
+        throw new Unreadable('body too large');
+      }
+      // Nothing more is read meanwhile, so it waits at NeonPanel.
+      if (size > SMALL_ANSWER_BYTES) settle ??= await account.reserve(announced, signal);
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString('utf8');
+    if (settle) settle(size);
+    else account.add(size);
+    settle = undefined;
+    return text;
+  } finally {
+    settle?.(0);
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Closes the socket instead of reading on; undici reports that as an error of the stream, which nobody awaits. */

@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import type { Log } from '../../log.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Store } from '../store.ts';
+import { ANSWER_ROOM, type AnswerRoomLimits, createAnswerRoom } from './answer-room.ts';
 import { createNeonpanelApi } from './api.ts';
 import { createBoundedFetch } from './bounded-fetch.ts';
 import { createBreaker } from './breaker.ts';
@@ -24,12 +25,15 @@ export function connectNeonpanel(options: {
   secrets: Secrets;
   log: Log;
   now: () => number;
+  /** Default: what it should be in a server. */
+  answers?: Partial<AnswerRoomLimits> | undefined;
 }) {
   const { config, redirectUri, store, secrets, log, now } = options;
   const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const breaker = createBreaker(log);
   const fetch = createBoundedFetch({ timeoutMs: OAUTH_TIMEOUT_MS, maxBytes: 64 * 1024, breaker });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker });
+  const room = createAnswerRoom({ ...ANSWER_ROOM, ...options.answers });
+  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker, room });
   const metadata = createNeonpanelMetadata({ url, fetch, now });
   const client = createNeonpanelClient({
     configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
@@ -53,6 +57,7 @@ export function connectNeonpanel(options: {
   });
   return {
     api,
+    room,
     fetch,
     metadata,
     client,

@@ -3,6 +3,8 @@
  * oauth.ts and api.ts. Nothing else in the project talks to NeonPanel.
  */
 
+import type { AnswerAccount } from './answer-room.ts';
+
 /** What NeonPanel gave us for one user. Lives sealed in the store, in memory only while it is used. */
 export interface NeonpanelCredential {
   readonly accessToken: string;
@@ -72,6 +74,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
   /** Epoch milliseconds; the call incl. its one retry ends before this. */
   readonly deadline: number;
+  /** Of the HTTP request that the answer is for; without it the answer is over when the call is. */
+  readonly answers?: AnswerAccount | undefined;
 }
 
 /** A 2xx answer, parsed loosely. */

@@ -9,6 +9,8 @@ import { isAnswer } from './tracking.ts';
  * for each different reason why it does not come back, one when it is back.
  */
 export interface Connection {
+  /** Whether commands can be sent now. */
+  isReady(): boolean;
   /**
    * Waits until commands can be sent.
    * @returns false if they can't be within this time. Only an outage that has just begun is worth a wait
@@ -98,6 +100,7 @@ export function watchConnection(
   }, WATCH_EVERY_MS).unref();
 
   return {
+    isReady,
     async ready(maxMs) {
       if (isReady()) return true;
       if (lostAt !== undefined && performance.now() - lostAt > WORTH_WAITING_MS) return false;

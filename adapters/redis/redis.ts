@@ -3,6 +3,7 @@ import { StoreUnavailable } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { withoutPatience } from '../patience.ts';
 import { checkKey, checkWrites } from '../store-checks.ts';
+import type { SharedCounts } from '../rate-sharing.ts';
 import type { Entry, Key, Store, Write } from '../store.ts';
 import { createCalls } from './calls.ts';
 import { createBackOff, createClient, type Client, type RedisConfig } from './client.ts';
@@ -15,6 +16,7 @@ import {
   VERSION_LENGTH,
 } from './commit-script.ts';
 import { nodesOf, watchConnection } from './connection.ts';
+import { createRedisCounts } from './counts.ts';
 import { checkSchema, createTeller, findWeaknesses } from './examine.ts';
 import { addressesOf, nodeAt } from './nodes.ts';
 import { wordsOf } from './reasons.ts';
@@ -30,6 +32,7 @@ import { createServerClock } from './server-clock.ts';
  *   tracking.ts       whether a command that failed may have been carried out
  *   commit-script.ts  a commit as one Lua script
  *   nodes.ts          the nodes of a cluster, none left out
+ *   counts.ts         counts of rate limits, on the same connection
  *   server-clock.ts   until when a commit may still be carried out
  *   examine.ts        what in Redis's configuration would lose records; the schema version
  *
@@ -46,7 +49,10 @@ const EXAMINE_AGAIN_MS = 1_000;
  * @returns a store that can be used at once: it says unavailable until Redis is there
  * @throws Error with one clear line if Redis holds records that a newer version of this program wrote
  */
-export async function openRedisStore(options: { config: RedisConfig; log?: Log }): Promise<Store> {
+export async function openRedisStore(options: {
+  config: RedisConfig;
+  log?: Log;
+}): Promise<Store & { readonly shared: SharedCounts }> {
   const { config, log } = options;
   const backOff = createBackOff();
   const client = createClient(config, backOff);
@@ -66,6 +72,7 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
   const ask = createCalls(connection, () => (closed ? 'the store is closed' : undefined));
   const tell = createTeller(log);
   const clock = createServerClock();
+  const shared = createRedisCounts({ client, prefix: PREFIX, isReady: connection.isReady, log });
 
   async function examine(): Promise<void> {
     clearTimeout(examination);
@@ -110,6 +117,8 @@ export async function openRedisStore(options: { config: RedisConfig; log?: Log }
   }
 
   return {
+    shared,
+
     async read(...keys) {
       keys.forEach(checkKey);
       if (keys.length === 0) return [];

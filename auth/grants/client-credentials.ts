@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { isService } from '../../adapters/grants.ts';
+import { takeTurn } from '../../adapters/rate-limits.ts';
 import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { SERVICE_GRANT_TYPE } from '../supported.ts';
@@ -13,12 +14,13 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * are no tokens. No refresh token: the client has its credentials (§4.4.3).
  */
 export function clientCredentials(options: GrantHandlerOptions) {
-  const { grants, clients, config, now } = options;
+  const { grants, clients, limits, config, now } = options;
 
   return async function serve(ctx: KoaContextWithOIDC): Promise<void> {
     checkResource(ctx);
     const client = ctx.oidc.client!;
     const grantId = client.clientId;
+    takeTurn(limits.service, grantId);
     const stored = await grants.find(grantId);
     if (!stored) throw new errors.InvalidGrant({ detail: ENDED });
     const { grant, version } = stored;

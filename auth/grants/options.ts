@@ -2,6 +2,7 @@ import { errors } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
 import type { GrantEnding } from '../../adapters/grant-ending.ts';
 import type { Grants } from '../../adapters/grants.ts';
+import type { RateLimits } from '../../adapters/rate-limits.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
 import type { Store } from '../../adapters/store.ts';
 import type { Config } from '../../config.ts';
@@ -14,6 +15,7 @@ export interface GrantHandlerOptions {
   readonly ending: GrantEnding;
   readonly clients: Clients;
   readonly secrets: Secrets;
+  readonly limits: RateLimits;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -1,5 +1,6 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Grant } from '../../adapters/grants.ts';
+import { takeTurn } from '../../adapters/rate-limits.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { auditRequest } from '../../http/context.ts';
 import { note } from '../events.ts';
@@ -13,7 +14,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * means is decided in ../refresh-token.ts.
  */
 export function refreshToken(options: GrantHandlerOptions) {
-  const { grants, ending, clients, secrets, config, now } = options;
+  const { grants, ending, clients, secrets, limits, config, now } = options;
 
   return async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
     const presented = readRefreshToken(secrets, requiredParameter(ctx, 'refresh_token'));
@@ -22,6 +23,7 @@ export function refreshToken(options: GrantHandlerOptions) {
     const { grantId, generation } = presented;
     const client = ctx.oidc.client!;
     note(ctx, { grant: grantId });
+    takeTurn(limits.refresh, grantId);
 
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = await grants.find(grantId);

@@ -1,5 +1,6 @@
 import { legacyStatelessFallback } from '@modelcontextprotocol/server';
 import type { Context } from 'koa';
+import type { AnswerRoom } from '../../adapters/neonpanel/answer-room.ts';
 import { requestId, requestLog } from '../../http/context.ts';
 import { ACCEPT_ALL, asWanted } from '../answers.ts';
 import type { Bearer } from '../bearer.ts';
@@ -27,10 +28,11 @@ export interface Delivery {
  */
 export function createDelivery(options: {
   lend: LendServer;
+  room: AnswerRoom;
   streams: Streams;
   resourceMetadataUrl: string;
 }) {
-  const { lend, streams, resourceMetadataUrl } = options;
+  const { lend, room, streams, resourceMetadataUrl } = options;
   const transport = asWanted({
     fetch: legacyStatelessFallback(({ authInfo }) => exchangeOf(authInfo).loan.take('legacy')),
   });
@@ -41,9 +43,11 @@ export function createDelivery(options: {
     const call: Call = { ids: requestIds(messages), gone: new AbortController() };
     stream.begin(call);
     const loan = lend();
+    const answers = room.open();
     const exchange: Exchange = {
       caller: bearer.caller,
       loan,
+      answers,
       deadline,
       signal: call.gone.signal,
       requestId: requestId(ctx),
@@ -51,6 +55,7 @@ export function createDelivery(options: {
     };
     const over = async () => {
       stream.finish(call);
+      answers.close();
       await loan.giveBack();
     };
     let passing: Promise<void> | undefined;

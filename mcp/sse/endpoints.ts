@@ -13,6 +13,7 @@ import { checkOrigin } from '../origin.ts';
 import { checkVersion, LEGACY_VERSIONS } from '../protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from '../rpc-refusal.ts';
 import { auditScopeMissing } from '../scope-audit.ts';
+import { takeStrangersTurn, takeTurns } from '../turns.ts';
 import { createDelivery } from './delivery.ts';
 import { STREAM_LIMITS, type StreamLimits } from './limits.ts';
 import { createStreams } from './streams.ts';
@@ -31,16 +32,21 @@ const STREAM_METHODS = ['GET', 'HEAD'];
  * order and with its own token, and served by the same stateless transport; only its answer goes another way. So with a
  * stream nothing is lost but what is under way, and a scope that is missing is a 403 with a challenge here too.
  *
- * @param options.limits lowered by tests
+ * @param options.streamLimits lowered by tests
  */
 export function createSse(
-  options: Omit<McpOptions, 'publicDiscovery'> & { limits?: Partial<StreamLimits> | undefined },
+  options: Omit<McpOptions, 'publicDiscovery'> & {
+    streamLimits?: Partial<StreamLimits> | undefined;
+  },
 ): Sse {
-  const { publicUrl, credentials, lend, now } = options;
+  const { publicUrl, credentials, lend, limits: turns, room, now } = options;
   const bearerOf = createBearerReader(options);
   const resourceMetadataUrl = `${publicUrl}${METADATA_PATH}/sse`;
-  const streams = createStreams({ credentials, limits: { ...STREAM_LIMITS, ...options.limits } });
-  const deliver = createDelivery({ lend, streams, resourceMetadataUrl });
+  const streams = createStreams({
+    credentials,
+    limits: { ...STREAM_LIMITS, ...options.streamLimits },
+  });
+  const deliver = createDelivery({ lend, room, streams, resourceMetadataUrl });
 
   return {
     stop: () => streams.stop(),
@@ -50,6 +56,7 @@ export function createSse(
       ctx.state.programsOnly = true;
       try {
         checkOrigin(ctx, options.allowedOrigins);
+        if (isForAnybody(ctx)) takeStrangersTurn(turns, ctx);
         await serve(ctx);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
@@ -67,6 +74,7 @@ export function createSse(
   async function serveStream(ctx: Context): Promise<void> {
     if (ctx.method === 'OPTIONS') return answerOptions(ctx, STREAM_METHODS);
     const { caller } = await callerOf(ctx);
+    takeTurns(turns, caller);
     await assertConnected(credentials, caller);
     // Newer clients try POST first, and turn to GET when they are told so.
     if (!STREAM_METHODS.includes(ctx.method)) refuseMethod(ctx, STREAM_METHODS);
@@ -85,6 +93,7 @@ export function createSse(
     const sessionId = sessionIdOf(ctx);
     const { body, messages } = asMeant(await readMessages(ctx));
     assertReadable(body, messages);
+    takeTurns(turns, caller, messages);
     checkVersion(ctx, messages, LEGACY_VERSIONS);
     // Before the stream is looked for: whoever has to sign in again must hear that, and not that a stream is gone.
     await assertEntitled(credentials, caller, messages, deadline);
@@ -99,9 +108,14 @@ export function createSse(
   async function callerOf(ctx: Context): Promise<Extract<Bearer, { kind: 'caller' }>> {
     const bearer = await bearerOf(ctx);
     if (bearer.kind === 'caller') return bearer;
+    takeStrangersTurn(turns, ctx);
     throw new Unauthorized(bearer.kind === 'invalid' ? 'a token' : 'no token');
   }
 }
+
+/** Answered before a token is looked at. */
+const isForAnybody = ({ method, path }: Context): boolean =>
+  method === 'OPTIONS' || (path.startsWith('/messages') && method !== 'POST');
 
 /** As at /mcp. This transport would call it a parse error, and forget whose. @throws RpcRefusal -32600 */
 function assertReadable(body: unknown, messages: readonly JsonRpcMessage[]): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { Refusal } from '../../errors.ts';
+import { tooManyRequests } from '../../adapters/limit-refusals.ts';
 import type { Caller } from '../caller.ts';
 import { messageEvent } from '../event-stream.ts';
 
@@ -78,7 +78,7 @@ export function openStream(
       const underWay = calls.values().reduce((sum, { ids }) => sum + ids.length, call.ids.length);
       if (underWay > options.maxUnderWay) {
         const description = `No more than ${options.maxUnderWay} messages of a stream are worked on at a time.`;
-        throw new Refusal('too_many_requests', 429, description, { retryAfterSeconds: 1 });
+        throw tooManyRequests('stream_messages', 1, description);
       }
       calls.add(call);
     },

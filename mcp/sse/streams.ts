@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { reportRefusal, tooManyRequests } from '../../adapters/limit-refusals.ts';
 import { withPatience } from '../../adapters/patience.ts';
 import { Refusal } from '../../errors.ts';
 import { requestLog } from '../../http/context.ts';
@@ -62,13 +63,16 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
 
   function assertRoom(owner: Caller): void {
     if (isStopping) throw full('This server is about to stop.', 1);
-    if (streams.size >= limits.inAll) throw full('No more streams can be opened.', 30);
+    if (streams.size >= limits.inAll) {
+      reportRefusal('streams');
+      throw full('No more streams can be opened.', 30);
+    }
     const owners = [...streams.values()].map((stream) => stream.owner);
     const ofGrant = owners.filter(({ grantId }) => grantId === owner.grantId).length;
     const ofClient = owners.filter(({ clientId }) => clientId === owner.clientId).length;
     if (ofGrant < limits.perGrant && ofClient < limits.perClient) return;
     const description = 'Too many streams are open. Close one, or use the address /mcp.';
-    throw new Refusal('too_many_requests', 429, description, { retryAfterSeconds: 30 });
+    throw tooManyRequests('streams', 30, description);
   }
 
   function isTooSlow(stream: Stream): boolean {

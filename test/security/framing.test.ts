@@ -232,6 +232,8 @@ test('[T41] [X33] heads and bodies that trickle in are cut off, and others are s
   const slow = Promise.all([
     trickle(`GET / HTTP/1.1\r\nHost: ${host}\r\nX: `, 'x'),
     trickle('G', 'E'),
+    // Not a byte.
+    trickle('', ''),
     ...[
       ['/oauth2/token', 'application/x-www-form-urlencoded'],
       ['/oauth2/register', 'application/json'],

@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { createRateLimits } from '../../adapters/rate-limits.ts';
+import { createFailureLimit } from '../../auth/failure-limit.ts';
 import { createClients } from '../../adapters/clients.ts';
 import { createGrantEnding } from '../../adapters/grant-ending.ts';
 import { createGrants } from '../../adapters/grants.ts';
@@ -70,7 +72,8 @@ export function handlersDriver(
     login: { revoke: async () => false },
     log,
   });
-  const options = { config, store, grants, ending, clients, secrets, now };
+  const limits = createRateLimits({ factor: 0, now });
+  const options = { config, store, grants, ending, clients, secrets, limits, now };
   const codes = createOidcModels(store, clients)('AuthorizationCode');
   const handlers = { code: authorizationCode(options), refresh: refreshToken(options) };
   const verifier = 'v'.repeat(43);
@@ -140,12 +143,19 @@ export function handlersDriver(
         req: Object.assign(body, { headers: {} }),
         is: () => true,
         status: 200,
+        ips: ['192.0.2.1'],
         state: { log },
         oidc: { client: clientOf(client) },
       };
       const lookup = { grants, ending, secrets, publicUrl: ISSUER, refreshTokenTtlSeconds: 1, now };
+      const mayFail = createFailureLimit(limits.oauth);
       const keys = { accessTokens: { verify: () => undefined }, freshenKeys: async () => false };
-      await revoke(ctx as unknown as Context, async () => {}, { ...lookup, ...keys });
+      await revoke(ctx as unknown as Context, async () => {}, {
+        ...lookup,
+        ...keys,
+        limits,
+        mayFail,
+      });
     },
   };
 }

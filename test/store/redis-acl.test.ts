@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import type { OpenStore } from '../../adapters/open-store.ts';
 import type { Store, Write } from '../../adapters/store.ts';
 import type { Logs } from '../support/logs.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
@@ -16,6 +17,8 @@ const COMMANDS = [
   ...['+get', '+set', '+mget', '+scan', '+eval', '+evalsha'],
   // Inside the script.
   ...['+exists', '+getrange', '+del', '+persist', '+pexpire'],
+  // Inside the script that counts for rate limits.
+  ...['+incrby', '+pttl'],
 ];
 /** Only for a database other than 0. */
 const FOR_DATABASE = '+select';
@@ -165,5 +168,6 @@ async function useAll(store: Store): Promise<string[]> {
   await attempt('keys', () => Array.fromAsync(store.keys(key.kind)));
   await commit('remove', { key, expect, remove: true });
   await attempt('ping', () => store.ping());
+  await attempt('count', async () => (store as OpenStore).shared!.add(key.tag, 1));
   return failed;
 }

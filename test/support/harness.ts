@@ -6,6 +6,8 @@ import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
+import type { AnswerRoomLimits } from '../../adapters/neonpanel/answer-room.ts';
+import type { SocketLimits } from '../../http/sockets.ts';
 import type { StreamLimits } from '../../mcp/sse/limits.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import { createLogs, type Logs } from './logs.ts';
@@ -52,6 +54,10 @@ export interface HarnessOptions {
   readonly waitingClients?: Partial<WaitingLimits>;
   /** What legacy streams may take. */
   readonly streams?: Partial<StreamLimits>;
+  /** How much of NeonPanel's answers is held. */
+  readonly answers?: Partial<AnswerRoomLimits>;
+  /** How many connections are held. */
+  readonly sockets?: Partial<SocketLimits>;
   /** What names of hosts that strangers name stand for. */
   readonly resolve?: (hostname: string) => Promise<string[]>;
 }
@@ -76,13 +82,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients, streams } = options;
+    const { waitingClients, streams, sockets, answers } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
       log,
       ...clock,
       waitingClients,
       streams,
+      sockets,
+      answers,
       ...resolve,
     });
   };
