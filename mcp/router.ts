@@ -117,16 +117,14 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
     };
     const auth = authInfoFor(bearer, exchange, resourceMetadataUrl);
     ctx.set('Cache-Control', 'no-store');
-    const plain = plainRequest(ctx.req.headers, body, (name) => mayCall(exchange.caller, name));
-    if (plain) {
-      const json = await direct(plain, { authInfo: auth, signal: gone.signal });
-      if (json === undefined) ctx.res.statusCode = CLIENT_GONE;
-      else answerJson(ctx, json);
-      return;
-    }
-    ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
-    ctx.respond = false;
     try {
+      const plain = plainRequest(ctx.req.headers, body, (name) => mayCall(exchange.caller, name));
+      if (plain) {
+        answerJson(ctx, await direct(plain, { authInfo: auth, signal: gone.signal }));
+        return;
+      }
+      ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
+      ctx.respond = false;
       await handle(Object.assign(ctx.req, { auth }), ctx.res, body);
     } finally {
       answers.close();
@@ -135,7 +133,9 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
   }
 }
 
-function answerJson(ctx: Context, json: string | Buffer): void {
+/** @param json undefined if the client has gone */
+function answerJson(ctx: Context, json: string | Buffer | undefined): void {
+  if (json === undefined) return void (ctx.res.statusCode = CLIENT_GONE);
   ctx.set('Content-Type', 'application/json');
   ctx.body = json;
 }
