@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Koa from 'koa';
 import { createClients } from './adapters/clients.ts';
+import { createConnections } from './adapters/connections.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrantEnding } from './adapters/grant-ending.ts';
@@ -19,6 +20,7 @@ import { createRateLimit } from './adapters/rate-limits.ts';
 import { watchServices } from './adapters/services.ts';
 import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
+import { SIGN_IN_LIMIT } from './auth/account/sign-in.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
 import { withClientDocuments } from './auth/cimd/clients.ts';
 import { REGISTRATION_LIMIT, TOKEN_GUESS_LIMIT } from './auth/registration-endpoint.ts';
@@ -121,7 +123,13 @@ export async function startApp(
   const redirectUri = publicUrl + PATHS.callback;
   const neonpanel = connectNeonpanel({ config, redirectUri, store, secrets, log, now });
   const { api, login } = neonpanel;
-  const ending = createGrantEnding({ grants, vault, login, log });
+  const connections = createConnections({
+    store,
+    log,
+    grantLifetimeSeconds: Math.max(config.refreshTokenTtlSeconds, config.accessTokenTtlSeconds),
+    now,
+  });
+  const ending = createGrantEnding({ grants, vault, connections, login, log });
 
   const rotation = createRotation({ store, secrets, times: config, now });
   const keepSchedule = createSchedule({
@@ -149,7 +157,18 @@ export async function startApp(
   const errorPage = drawRefusal(views);
   const renderError = authorizationErrorRenderer(errorPage);
   const providerFor = (keys: KeySet) =>
-    createProvider({ config, keys, store, grants, ending, clients, secrets, renderError, now });
+    createProvider({
+      config,
+      keys,
+      store,
+      grants,
+      ending,
+      connections,
+      clients,
+      secrets,
+      renderError,
+      now,
+    });
   const { refreshTokenTtlSeconds } = config;
   const provider = onePerKeySet(keyRing.current, providerFor);
   const authorizationServer = createAuthorizationServer({
@@ -170,6 +189,14 @@ export async function startApp(
     }),
     keys: keyRing.current,
     provider,
+    account: {
+      grants,
+      clients,
+      connections,
+      ending,
+      signInLimit: createRateLimit({ ...SIGN_IN_LIMIT, factor: config.rateLimitFactor }),
+      now,
+    },
     tokens: {
       grants,
       ending,
@@ -184,6 +211,7 @@ export async function startApp(
 
   const credentials = createCredentials({
     grants,
+    ending,
     vault,
     leases,
     unsaved: createUnsavedCredentials(log),
@@ -198,6 +226,7 @@ export async function startApp(
       version: VERSION,
       tools,
       publicUrl,
+      called: connections.called,
       logoUrl: `${publicUrl}/assets/icon.svg`,
       log,
       contextFor: createToolContexts({
@@ -270,6 +299,7 @@ export async function startApp(
       keyRing.close();
       await waitingClients.close();
       await ending.close();
+      await connections.close();
       await Promise.all([store.close(), neonpanel.close()]);
     },
   };

@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
+import type { Connections } from '../../adapters/connections.ts';
 import type { GrantEnding } from '../../adapters/grant-ending.ts';
 import type { Grants } from '../../adapters/grants.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
@@ -12,6 +13,7 @@ export interface GrantHandlerOptions {
   readonly store: Store;
   readonly grants: Grants;
   readonly ending: GrantEnding;
+  readonly connections: Pick<Connections, 'opened' | 'renewed'>;
   readonly clients: Clients;
   readonly secrets: Secrets;
   /** Epoch milliseconds. */

@@ -67,10 +67,12 @@ export function handlersDriver(
   const ending = createGrantEnding({
     grants,
     vault: createVault({ store, secrets }),
+    connections: { ended: async () => {} },
     login: { revoke: async () => false },
     log,
   });
-  const options = { config, store, grants, ending, clients, secrets, now };
+  const connections = { opened() {}, renewed() {} };
+  const options = { config, store, grants, ending, connections, clients, secrets, now };
   const codes = createOidcModels(store, clients)('AuthorizationCode');
   const handlers = { code: authorizationCode(options), refresh: refreshToken(options) };
   const verifier = 'v'.repeat(43);
