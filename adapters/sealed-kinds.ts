@@ -102,7 +102,6 @@ export const SEALED_KINDS: readonly SealedKind[] = [
     isOwn: anyTag,
     beside: [],
     contexts: (tag) => [sealContext.accountSession(tag)],
-    endsWithinSeconds: 1_800,
   },
 ];
 

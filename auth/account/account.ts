@@ -167,7 +167,7 @@ export function createAccount(options: AccountOptions) {
    */
   async function submission(
     ctx: Context,
-    event: 'account.logout' | 'account.disconnect',
+    what: 'account.logout' | 'account.disconnect',
     grant?: string,
   ): Promise<{ session: AccountSession | undefined }> {
     const form = await readForm(ctx);
@@ -179,8 +179,8 @@ export function createAccount(options: AccountOptions) {
     const problem = accountForged(foreign ?? 'form code does not match this session');
     const subject = known?.subject;
     const facts = { outcome: 'refused', subject, ...refusal(problem) } as const;
-    if (event === 'account.disconnect') auditRequest(ctx, event, { ...facts, grant });
-    else auditRequest(ctx, event, facts);
+    if (what === 'account.disconnect') auditRequest(ctx, what, { ...facts, grant });
+    else auditRequest(ctx, what, facts);
     throw problem;
   }
 }
