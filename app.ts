@@ -10,6 +10,7 @@ import { createGrants } from './adapters/grants.ts';
 import { createGuessLimit } from './adapters/guess-limit.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
+import { listMissingConnections } from './adapters/missing-connections.ts';
 import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
 import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
 import { openStore } from './adapters/open-store.ts';
@@ -78,6 +79,8 @@ const VERSION = (
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
+ * @param options.missingConnectionsEveryMs how often is looked whether it is time to complete the lists of connections;
+ * lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -87,6 +90,7 @@ export async function startApp(
     log: Log;
     now?: () => number;
     waitingClients?: Partial<WaitingLimits> | undefined;
+    missingConnectionsEveryMs?: number | undefined;
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
   },
@@ -151,6 +155,15 @@ export async function startApp(
     log,
     now,
     limits: options.waitingClients,
+  });
+  const missingConnections = listMissingConnections({
+    store,
+    grants,
+    connections,
+    leases,
+    log,
+    now,
+    lookEveryMs: options.missingConnectionsEveryMs,
   });
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
 
@@ -285,7 +298,7 @@ export async function startApp(
     listening = await listen(app.callback(), config.host, config.port);
   } catch (error) {
     keyRing.close();
-    await waitingClients.close();
+    await Promise.all([waitingClients.close(), missingConnections.close()]);
     await store.close();
     throw error;
   }
@@ -297,7 +310,7 @@ export async function startApp(
       const stopStreams = sleep(graceMs).then(() => sse.stop());
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
-      await waitingClients.close();
+      await Promise.all([waitingClients.close(), missingConnections.close()]);
       await ending.close();
       await connections.close();
       await Promise.all([store.close(), neonpanel.close()]);

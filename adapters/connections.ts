@@ -22,13 +22,16 @@ import { type Entry, type Key, type Store, update } from './store.ts';
  * minute brings.
  *
  * A process that is killed loses what it had not written: counts of half a minute, and perhaps that a grant was opened, which
- * is made up for when the grant is renewed or used. What the store does not take is offered again.
+ * is made up for when the grant is renewed or used, or within a day (missing-connections.ts). What the store does not take is
+ * offered again.
  */
 export interface Connections {
   /** A grant was opened. */
   opened(grantId: string, grant: Grant, lifetimeSeconds: number): void;
   /** Its lifetime begins anew. */
   renewed(grantId: string, grant: Grant, lifetimeSeconds: number): void;
+  /** It is there, and on no list. Resolves when it is written, or has been tried; never rejects. */
+  found(grantId: string, grant: Grant): Promise<void>;
   /** A tool was called with it. */
   called(caller: { readonly grantId: string; readonly accountId: string }): void;
   /** Resolves when it is written, or has been tried; never rejects. */
@@ -75,6 +78,10 @@ export function createConnections(options: {
     },
     renewed(grantId, grant, lifetimeSeconds) {
       note(grantId, grant, { endsAt: endOf(lifetimeSeconds) });
+    },
+    async found(grantId, grant) {
+      note(grantId, grant, { endsAt: grant.rotatedAt + options.grantLifetimeSeconds * 1000 });
+      await write(grant.accountId);
     },
     called({ grantId, accountId }) {
       if (pending.size >= MANY_USERS) void writeAll();

@@ -14,7 +14,15 @@ import {
   NO_CONNECTIONS,
 } from '../../adapters/connection-list.ts';
 import { createConnections } from '../../adapters/connections.ts';
-import { credentialKey, type Grant, grantKey, serviceGrant } from '../../adapters/grants.ts';
+import {
+  createGrants,
+  credentialKey,
+  type Grant,
+  grantKey,
+  serviceGrant,
+} from '../../adapters/grants.ts';
+import { createLeases } from '../../adapters/leases.ts';
+import { listMissingConnections } from '../../adapters/missing-connections.ts';
 import { openStore } from '../../adapters/open-store.ts';
 import { digest } from '../../adapters/secrets.ts';
 import type { Key, Store } from '../../adapters/store.ts';
@@ -49,6 +57,7 @@ const [ada, bruno] = sandbox.users as [(typeof sandbox.users)[0], (typeof sandbo
 const says = TEXTS.en.account;
 const MINUTE_MS = 60_000;
 const LIFETIME_SECONDS = 7_776_000;
+const times = { grantLifetimeSeconds: LIFETIME_SECONDS, now: clock.now };
 
 const listKey = (subject: string): Key => ({
   tag: digest(`connections ${subject}`),
@@ -133,6 +142,40 @@ test.serial(
       page.dom.querySelector('main')!.text,
       /older\.example\s+The app says it is called Older app/,
     );
+  },
+);
+
+test.serial(
+  'within a day an instance lists what no list names, also what is idle, and leaves alone what has ended',
+  async (t) => {
+    const made = [await connect(harness, { user: bruno }), await connect(harness, { user: ada })];
+    const [idle, others] = made.map(({ tokens }) => grantOf(tokens)) as [string, string];
+    const service = 'service-of-nobody-1234';
+    await put(grantKey(service), serviceGrant(service, 'neonpanel.read', clock.now()));
+    const session = await openAccount(harness, bruno);
+    await remove(listKey('1002'));
+    const before = (await store.read(listKey('1001')))[0]!.version;
+    const connections = createConnections({ store, log, ...times });
+    const leases = createLeases({ store, isSettled: () => true, now: clock.now });
+    const grants = createGrants(store);
+    const options = { store, grants, connections, leases, log, now: clock.now, lookEveryMs: 10 };
+    const workers = [listMissingConnections(options), listMissingConnections(options)];
+    const page = await until(session, (at) => listed(at).includes(idle));
+    t.true(listed(page).includes(idle));
+    t.false(listed(page).includes(others));
+    t.deepEqual(factsOf(page, idle)[says.calls], '0');
+    const done = { tag: 'connections', kind: 'complete' };
+    for (let tries = 0; tries < 50 && !(await store.read(done))[0]; tries++) await wait(50);
+    await Promise.all(workers.map((worker) => worker.close()));
+    const [first] = await store.read(done);
+    t.truthy(first, 'not again for a day');
+    t.is(
+      (await store.read(listKey('1001')))[0]!.version,
+      before,
+      'what is complete is not written',
+    );
+    t.deepEqual(await store.read(listKey(`service:${service}`)), [undefined]);
+    await remove(grantKey(service));
   },
 );
 
@@ -247,8 +290,7 @@ test.serial(
   '[T73] a service account’s grant is on no list, and can’t be ended from the page',
   async (t) => {
     const map = createMapStore({ now: clock.now });
-    const options = { store: map, log, grantLifetimeSeconds: LIFETIME_SECONDS, now: clock.now };
-    const connections = createConnections(options);
+    const connections = createConnections({ store: map, log, ...times });
     const grant = serviceGrant('s'.repeat(43), 'neonpanel.read', clock.now());
     connections.opened('s'.repeat(43), grant, LIFETIME_SECONDS);
     connections.called({ grantId: 's'.repeat(43), accountId: grant.accountId });
@@ -276,12 +318,7 @@ test('what the store does not take is kept, and written when it is back', async 
     get: (target, name) =>
       isAway && name === 'commit' ? away.commit : target[name as keyof Store],
   });
-  const connections = createConnections({
-    store: flaky,
-    log,
-    grantLifetimeSeconds: LIFETIME_SECONDS,
-    now: clock.now,
-  });
+  const connections = createConnections({ store: flaky, log, ...times });
   const grant = { clientId: 'c', accountId: '7', scope: '', rotatedAt: 0, createdAt: 0 };
   connections.called({ grantId: 'one', accountId: '7' });
   await connections.ended('two', grant, 'app');

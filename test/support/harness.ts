@@ -50,6 +50,8 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   /** How many clients may wait for their first login, and how often is looked. */
   readonly waitingClients?: Partial<WaitingLimits>;
+  /** How often is looked whether it is time to complete the lists of connections. */
+  readonly missingConnectionsEveryMs?: number;
   /** What legacy streams may take. */
   readonly streams?: Partial<StreamLimits>;
   /** What names of hosts that strangers name stand for. */
@@ -76,12 +78,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients, streams } = options;
+    const { waitingClients, missingConnectionsEveryMs, streams } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
       log,
       ...clock,
       waitingClients,
+      missingConnectionsEveryMs,
       streams,
       ...resolve,
     });
