@@ -14,15 +14,7 @@ import {
   NO_CONNECTIONS,
 } from '../../adapters/connection-list.ts';
 import { createConnections } from '../../adapters/connections.ts';
-import {
-  createGrants,
-  credentialKey,
-  type Grant,
-  grantKey,
-  serviceGrant,
-} from '../../adapters/grants.ts';
-import { createLeases } from '../../adapters/leases.ts';
-import { listMissingConnections } from '../../adapters/missing-connections.ts';
+import { credentialKey, type Grant, grantKey, serviceGrant } from '../../adapters/grants.ts';
 import { openStore } from '../../adapters/open-store.ts';
 import { digest } from '../../adapters/secrets.ts';
 import type { Key, Store } from '../../adapters/store.ts';
@@ -48,7 +40,12 @@ import { endedOn, factsOf, grantOf, listed, openAccount, type SignedIn } from '.
 /** The record behind the page: whose connections, how they are used, how they ended. Two instances on one Redis. */
 
 const clock = createClock();
-const harness = await startHarness({ store: 'redis', instances: 2, now: clock.now });
+const harness = await startHarness({
+  store: 'redis',
+  instances: 2,
+  now: clock.now,
+  missingConnectionsEveryMs: 50,
+});
 const { url, instances, sandbox, logs } = harness;
 const log = createLog('silent');
 const store = await openStore(loadConfig(harness.env).store, { log, now: clock.now });
@@ -63,6 +60,8 @@ const listKey = (subject: string): Key => ({
   tag: digest(`connections ${subject}`),
   kind: 'connections',
 });
+/** Says that no grant is missing on its user's list. */
+const complete: Key = { tag: 'connections', kind: 'complete' };
 const put = (key: Key, value: object) =>
   store.commit([{ key, expect: 'any', put: JSON.stringify(value), lifetime: 3_600 }]);
 const remove = (key: Key) => store.commit([{ key, expect: 'any', remove: true }]);
@@ -155,20 +154,13 @@ test.serial(
     const session = await openAccount(harness, bruno);
     await remove(listKey('1002'));
     const before = (await store.read(listKey('1001')))[0]!.version;
-    const connections = createConnections({ store, log, ...times });
-    const leases = createLeases({ store, isSettled: () => true, now: clock.now });
-    const grants = createGrants(store);
-    const options = { store, grants, connections, leases, log, now: clock.now, lookEveryMs: 10 };
-    const workers = [listMissingConnections(options), listMissingConnections(options)];
+    await remove(complete);
     const page = await until(session, (at) => listed(at).includes(idle));
     t.true(listed(page).includes(idle));
     t.false(listed(page).includes(others));
     t.deepEqual(factsOf(page, idle)[says.calls], '0');
-    const done = { tag: 'connections', kind: 'complete' };
-    for (let tries = 0; tries < 50 && !(await store.read(done))[0]; tries++) await wait(50);
-    await Promise.all(workers.map((worker) => worker.close()));
-    const [first] = await store.read(done);
-    t.truthy(first, 'not again for a day');
+    for (let tries = 0; tries < 50 && !(await store.read(complete))[0]; tries++) await wait(50);
+    t.truthy((await store.read(complete))[0], 'not again for a day');
     t.is(
       (await store.read(listKey('1001')))[0]!.version,
       before,
