@@ -278,6 +278,18 @@ test.serial(
   },
 );
 
+test.serial('[T50] a list that names somebody else’s grant opens nothing of it', async (t) => {
+  const { tokens } = await connect(harness, { user: ada });
+  const grantId = grantOf(tokens);
+  const connections = { [grantId]: { calls: 0, endsAt: clock.now() + MINUTE_MS } };
+  await put(listKey('1002'), { connections, ended: [] });
+  const session = await openAccount(harness, bruno);
+  t.deepEqual(listed(session.page), []);
+  const form = { csrf: session.page.form('.who form').fields.get('csrf')! };
+  await session.browser.goto(`${url}/account/disconnect`, { form });
+  t.truthy((await store.read(grantKey(grantId)))[0]);
+});
+
 test.serial(
   '[T73] a service account’s grant is on no list, and can’t be ended from the page',
   async (t) => {
