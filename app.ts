@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Koa from 'koa';
 import { createClients } from './adapters/clients.ts';
+import { createConnections } from './adapters/connections.ts';
 import { createFetchLimits } from './adapters/fetch-limits.ts';
 import { createGuardedFetch, type ResolveName } from './adapters/guarded-fetch.ts';
 import { createGrantEnding } from './adapters/grant-ending.ts';
 import { createGrants } from './adapters/grants.ts';
 import { createLeases } from './adapters/leases.ts';
 import { loadMasterKeys } from './adapters/master-keys.ts';
+import { listMissingConnections } from './adapters/missing-connections.ts';
 import { connectNeonpanel } from './adapters/neonpanel/connect.ts';
 import type { AnswerRoomLimits } from './adapters/neonpanel/answer-room.ts';
 import { neonpanelOpenApi } from './adapters/neonpanel/openapi/document.ts';
@@ -81,6 +83,8 @@ const VERSION = (
  * @param options.streams what legacy streams may take; lowered by tests
  * @param options.answers how much of NeonPanel's answers is held; lowered by tests
  * @param options.sockets how many connections are held; lowered by tests
+ * @param options.missingConnectionsEveryMs how often is looked whether it is time to complete the lists of connections;
+ * lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -90,6 +94,7 @@ export async function startApp(
     log: Log;
     now?: () => number;
     waitingClients?: Partial<WaitingLimits> | undefined;
+    missingConnectionsEveryMs?: number | undefined;
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
     sockets?: Partial<SocketLimits> | undefined;
@@ -142,7 +147,13 @@ export async function startApp(
     answers: options.answers,
   });
   const { api, login } = neonpanel;
-  const ending = createGrantEnding({ grants, vault, login, log });
+  const connections = createConnections({
+    store,
+    log,
+    grantLifetimeSeconds: Math.max(config.refreshTokenTtlSeconds, config.accessTokenTtlSeconds),
+    now,
+  });
+  const ending = createGrantEnding({ grants, vault, connections, login, log });
 
   const rotation = createRotation({ store, secrets, times: config, now });
   const keepSchedule = createSchedule({
@@ -165,6 +176,15 @@ export async function startApp(
     now,
     limits: options.waitingClients,
   });
+  const missingConnections = listMissingConnections({
+    store,
+    grants,
+    connections,
+    leases,
+    log,
+    now,
+    lookEveryMs: options.missingConnectionsEveryMs,
+  });
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
 
   const errorPage = drawRefusal(views);
@@ -176,6 +196,7 @@ export async function startApp(
       store,
       grants,
       ending,
+      connections,
       clients,
       secrets,
       limits,
@@ -197,6 +218,13 @@ export async function startApp(
     limits,
     keys: keyRing.current,
     provider,
+    account: {
+      grants,
+      clients,
+      connections,
+      ending,
+      now,
+    },
     tokens: {
       grants,
       ending,
@@ -211,6 +239,7 @@ export async function startApp(
 
   const credentials = createCredentials({
     grants,
+    ending,
     vault,
     leases,
     unsaved: createUnsavedCredentials(log),
@@ -224,6 +253,7 @@ export async function startApp(
     version: VERSION,
     tools,
     publicUrl,
+    called: connections.called,
     logoUrl: `${publicUrl}/assets/icon.svg`,
     log,
     contextFor: createToolContexts({
@@ -293,7 +323,7 @@ export async function startApp(
     listening = await listen(app.callback(), config.host, config.port, sockets);
   } catch (error) {
     keyRing.close();
-    await waitingClients.close();
+    await Promise.all([waitingClients.close(), missingConnections.close()]);
     await store.close();
     throw error;
   }
@@ -306,8 +336,9 @@ export async function startApp(
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
       limits.close();
-      await waitingClients.close();
+      await Promise.all([waitingClients.close(), missingConnections.close()]);
       await ending.close();
+      await connections.close();
       await Promise.all([store.close(), neonpanel.close()]);
     },
   };

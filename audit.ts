@@ -62,6 +62,18 @@ export const AUDIT_EVENTS = {
     outcomes: ['success', 'denied', 'refused', 'failed'],
     fields: ['client_id', 'grant', 'subject', ...REFUSAL],
   },
+  'account.login': {
+    outcomes: ['success', 'denied', 'refused', 'failed'],
+    fields: ['subject', ...REFUSAL],
+  },
+  'account.logout': {
+    outcomes: ['success', 'refused'],
+    fields: ['subject', ...REFUSAL],
+  },
+  'account.disconnect': {
+    outcomes: ['success', 'refused'],
+    fields: ['grant', 'subject', 'count', ...REFUSAL],
+  },
   token: {
     outcomes: ['success', 'refused', 'failed'],
     fields: ['grant_type', 'client_id', 'grant', 'subject', 'scope', ...REFUSAL],
@@ -75,7 +87,13 @@ export const AUDIT_EVENTS = {
     fields: ['client_id', 'grant', ...REFUSAL],
   },
   'grant.ended': {
-    outcomes: ['revoked', 'code_replayed', 'refresh_token_replayed', 'refused_by_neonpanel'],
+    outcomes: [
+      'revoked',
+      'disconnected',
+      'code_replayed',
+      'refresh_token_replayed',
+      'refused_by_neonpanel',
+    ],
     fields: ['client_id', 'grant', 'subject'],
   },
   'neonpanel.refresh': {

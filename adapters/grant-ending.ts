@@ -1,6 +1,8 @@
 import { audit } from '../audit.ts';
 import { currentLog, type Log } from '../log.ts';
-import type { Grant, Grants } from './grants.ts';
+import type { EndReason } from './connection-list.ts';
+import type { Connections } from './connections.ts';
+import { type Grant, type Grants, isService } from './grants.ts';
 import {
   type NeonpanelCredential,
   NeonpanelError,
@@ -15,9 +17,14 @@ import type { Vault } from './vault.ts';
  * no longer in the store, whatever becomes of it there.
  */
 export interface GrantEnding {
-  /** @throws StoreUnavailable; the grant may then still be alive */
-  end(grantId: string): Promise<Ended>;
-  /** Waits for what NeonPanel is being told. */
+  /**
+   * @param why what the user reads about it on the page of connected apps
+   * @throws StoreUnavailable; the grant may then still be alive
+   */
+  end(grantId: string, why: EndReason): Promise<Ended>;
+  /** Tells NeonPanel that a credential is not needed that was never put into a grant. Behind the answer, too. */
+  discard(accountId: string, credential: NeonpanelCredential): void;
+  /** Waits for what NeonPanel is being told, and for what is being written. */
   close(): Promise<void>;
 }
 
@@ -26,6 +33,8 @@ export interface Ended {
   readonly grant: Grant | undefined;
   /** What came of telling NeonPanel. Never rejects. */
   readonly told: Promise<Told>;
+  /** Settled when the user's list of connections says so. Never rejects. */
+  readonly listed: Promise<void>;
 }
 
 /** `not offered`: NeonPanel has no revocation endpoint. `nothing`: there was no credential that could be opened. */
@@ -37,49 +46,61 @@ const MAX_TELLING = 100;
 export function createGrantEnding(options: {
   grants: Grants;
   vault: Vault;
+  connections: Pick<Connections, 'ended'>;
   login: Pick<NeonpanelLogin, 'revoke'>;
   log: Log;
 }): GrantEnding {
-  const { grants, vault, login, log } = options;
+  const { grants, vault, connections, login, log } = options;
   const telling = new Set<Promise<Told>>();
+  const listing = new Set<Promise<void>>();
 
   return {
-    async end(grantId) {
+    async end(grantId, why) {
       const found = await grants.findWithCredential(grantId);
       await grants.revoke(grantId);
-      if (!found?.credential) return { grant: found?.grant, told: Promise.resolve('nothing') };
+      if (!found) return { grant: undefined, told: nothing, listed: Promise.resolve() };
       const { grant, credential } = found;
-      const logNow = currentLog(log);
-      const told = withoutPatience(async () => {
-        const opened = await vault.open(grantId, grant.accountId, credential);
-        return opened ? tell(logNow, grantId, grant, opened) : 'nothing';
-      }).catch((err: unknown): Told => {
-        logNow.error({ event: 'server_error', err });
-        return 'failed';
+      const listed = isService(grant)
+        ? Promise.resolve()
+        : kept(listing, connections.ended(grantId, grant, why));
+      // Of what NeonPanel itself has ended, it need not be told.
+      if (!credential || why === 'neonpanel') return { grant, told: nothing, listed };
+      const { clientId: client_id, accountId: subject } = grant;
+      const told = behindAnswer(async (logNow) => {
+        const opened = await vault.open(grantId, subject, credential);
+        return opened ? tell(logNow, { client_id, grant: grantId, subject }, opened) : 'nothing';
       });
-      telling.add(told);
-      void told.finally(() => telling.delete(told));
-      return { grant, told };
+      return { grant, told, listed };
+    },
+
+    discard(subject, credential) {
+      void behindAnswer((logNow) => tell(logNow, { subject }, credential));
     },
 
     async close() {
-      await Promise.all(telling);
+      await Promise.all([...telling, ...listing]);
     },
   };
 
+  function behindAnswer(work: (logNow: Log) => Promise<Told>): Promise<Told> {
+    const logNow = currentLog(log);
+    const told = withoutPatience(() => work(logNow)).catch((err: unknown): Told => {
+      logNow.error({ event: 'server_error', err });
+      return 'failed';
+    });
+    return kept(telling, told);
+  }
+
   async function tell(
     logNow: Log,
-    grantId: string,
-    { clientId, accountId }: Grant,
+    whose: { client_id?: string; grant?: string; subject: string },
     credential: NeonpanelCredential,
   ): Promise<Told> {
     const started = performance.now();
     const report = (outcome: 'success' | 'failed', error?: NeonpanelError) => {
       audit(logNow, 'neonpanel.revocation', {
         outcome,
-        client_id: clientId,
-        grant: grantId,
-        subject: accountId,
+        ...whose,
         status: error?.status,
         cause: error?.message,
         ms: performance.now() - started,
@@ -96,4 +117,13 @@ export function createGrantEnding(options: {
       return report('failed', error);
     }
   }
+}
+
+const nothing: Promise<Told> = Promise.resolve('nothing');
+
+/** Remembers what is under way until it is over. */
+function kept<T>(all: Set<Promise<T>>, one: Promise<T>): Promise<T> {
+  all.add(one);
+  void one.finally(() => all.delete(one));
+  return one;
 }

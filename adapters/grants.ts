@@ -27,10 +27,30 @@ export interface Grant {
   readonly tokensFrom?: number;
   /** Public name of the master key that the newest refresh token was made with; absent of older records. */
   readonly masterKey?: string | undefined;
+  /** What the person saw of the client when allowing it; absent of older records and of service clients. */
+  readonly app?: ConnectedApp | undefined;
   /** For the id_token of `openid` requests. */
   readonly nonce?: string | undefined;
   readonly authTime?: number | undefined;
 }
+
+export interface ConnectedApp {
+  /** What it calls itself, cut. */
+  readonly name?: string | undefined;
+  /** Origin of the redirect URI that the code went to; of a private-use scheme the scheme with its colon. */
+  readonly redirect: string;
+}
+
+/** @param redirectUri one that was accepted */
+export function connectedApp(name: string | undefined, redirectUri: string): ConnectedApp {
+  const { protocol, origin } = new URL(redirectUri);
+  return {
+    ...(name && { name: name.slice(0, MAX_NAME_LENGTH) }),
+    redirect: /^https?:$/.test(protocol) ? origin : protocol,
+  };
+}
+
+const MAX_NAME_LENGTH = 100;
 
 export interface StoredGrant {
   readonly grant: Grant;
@@ -76,6 +96,13 @@ export function createGrants(store: Store) {
       if (!isGrantId(grantId)) return undefined;
       const [entry] = await store.read(grantKey(grantId));
       return entry && parse(entry);
+    },
+
+    /** Those of them that there are. @throws StoreUnavailable */
+    async findAll(grantIds: readonly string[]): Promise<(StoredGrant & { grantId: string })[]> {
+      const ids = grantIds.filter(isGrantId);
+      const entries = await store.read(...ids.map(grantKey));
+      return ids.flatMap((grantId, i) => (entries[i] ? [{ grantId, ...parse(entries[i]) }] : []));
     },
 
     /** The grant and its sealed credential in one round trip. @throws StoreUnavailable */

@@ -15,6 +15,9 @@ export const RATE_LIMITS = {
   /** Authorization requests: each leaves a record of a few kilobytes for 15 minutes. */
   authorize: { perMinute: 300, by: 'address' },
   authorize_all: { perMinute: 6_000, by: 'all' },
+  /** Sign-ins to the page of connected apps that are begun. An office may have one address. */
+  account: { perMinute: 20, by: 'address' },
+  account_all: { perMinute: 600, by: 'all' },
   /** Refused requests to the token, revocation and introspection endpoints. */
   oauth: { perMinute: 3_000, by: 'address' },
   refresh: { perMinute: 60, by: 'grant' },

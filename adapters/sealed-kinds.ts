@@ -13,6 +13,7 @@ export const sealContext = {
   signingKeys: () => context('signing keys'),
   credential: (grantId: string, accountId: string) => context(`credential ${grantId} ${accountId}`),
   clientSecret: (clientId: string) => context(`client ${clientId}`),
+  accountSession: (tag: string) => context(`account session ${tag}`),
   login: (uid: string) => context(`login ${uid}`),
   idempotency: (tag: string) => context(`idempotency ${tag}`),
   neonpanelClient: () => context('client at NeonPanel'),
@@ -96,6 +97,13 @@ export const SEALED_KINDS: readonly SealedKind[] = [
     beside: [],
     contexts: (tag) => [sealContext.login(tag)],
     endsWithinSeconds: 600,
+  },
+  {
+    name: 'sessions of the account page',
+    kind: 'account-session',
+    isOwn: anyTag,
+    beside: [],
+    contexts: (tag) => [sealContext.accountSession(tag)],
   },
 ];
 

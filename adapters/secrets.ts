@@ -28,7 +28,7 @@ export interface Secrets {
 }
 
 /** What codes are made for. A code of one purpose is worth nothing in another, whatever it is made over. */
-const MAC_PURPOSES = ['refresh-token', 'consent', 'browser'] as const;
+const MAC_PURPOSES = ['refresh-token', 'consent', 'browser', 'account'] as const;
 export type MacPurpose = (typeof MAC_PURPOSES)[number];
 
 /**
@@ -41,6 +41,7 @@ export const PURPOSES = [
   'mac refresh-token',
   'mac consent',
   'mac browser',
+  'mac account',
 ] as const;
 export type Purpose = (typeof PURPOSES)[number];
 

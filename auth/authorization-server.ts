@@ -4,13 +4,16 @@ import { Refusal } from '../errors.ts';
 import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
+import { wantsPage } from '../http/errors.ts';
 import type { KeySet } from '../keys/key-set.ts';
 import type { Secrets } from '../adapters/secrets.ts';
+import { type AccountOptions, createAccount } from './account/account.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
+import { isAccountState } from './login-transaction.ts';
 import { authorizationServerMetadata } from './metadata.ts';
 import { PATHS } from './paths.ts';
 import { createRegistrationEndpoint, type RegistrationOptions } from './registration-endpoint.ts';
@@ -29,11 +32,17 @@ export interface AuthorizationServerOptions extends InteractionOptions, Registra
   readonly tokens: Omit<TokenLookup, 'limits' | 'mayFail'>;
   /** Whether an operator has made a service client. */
   readonly servicesKnown: () => boolean;
+  readonly account: Omit<
+    AccountOptions,
+    'config' | 'store' | 'secrets' | 'neonpanel' | 'views' | 'limits'
+  >;
 }
 
 interface Route {
   /** Documents and endpoints are for programs, from any origin; pages are for people, and carry cookies. */
   readonly kind: 'document' | 'endpoint' | 'page';
+  /** There is nothing in it for programs. */
+  readonly peopleOnly?: true;
   readonly serve: Partial<Record<'GET' | 'POST', (ctx: Context) => Promise<unknown> | unknown>>;
 }
 
@@ -43,6 +52,7 @@ const METADATA_SUFFIXES = ['', '/mcp', '/sse'];
 export function createAuthorizationServer(options: AuthorizationServerOptions): Middleware {
   const { config, limits, provider, tokens } = options;
   const interactions = createInteractions(options);
+  const account = createAccount({ ...options, ...options.account });
   const registrationOpen = config.registration.mode !== 'closed';
   const metadata = () =>
     authorizationServerMetadata(config.publicUrl, {
@@ -69,10 +79,20 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     serve: { POST },
   });
   const page = (serve: Route['serve']): Route => ({ kind: 'page', serve });
+  const personal = (serve: Route['serve']): Route => ({ ...page(serve), peopleOnly: true });
 
   const routes: Record<string, Route> = {
     [PATHS.authorize]: page({ GET: authorize }),
-    [PATHS.callback]: page({ GET: interactions.callback }),
+    [PATHS.callback]: page({
+      GET: (ctx) => (isOfAccount(ctx) ? account : interactions).callback(ctx),
+    }),
+    [PATHS.account]: personal({ GET: account.show }),
+    [PATHS.accountSignIn]: personal({ POST: account.signIn }),
+    [PATHS.accountSignOut]: personal({ POST: account.signOut }),
+    [PATHS.accountDisconnect]: personal({
+      GET: (ctx) => account.confirm(ctx),
+      POST: (ctx) => account.disconnect(ctx),
+    }),
     [PATHS.token]: endpoint((ctx) => audited(ctx, 'token', token, succeeded)),
     [PATHS.revoke]: endpoint((ctx) => revoke(ctx, engine, lookup)),
     [PATHS.introspect]: endpoint((ctx) => introspect(ctx, engine, lookup)),
@@ -87,7 +107,7 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   }
 
   return async function authorizationServer(ctx, next) {
-    const route = routes[ctx.path] ?? interactionRoute(ctx.path);
+    const route = routes[ctx.path] ?? routeWithId(ctx.path);
     if (!route) return next();
     if (route.kind !== 'page') {
       ctx.state.programsOnly = true;
@@ -99,10 +119,18 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     await dispatch(ctx, route);
   };
 
-  /** Pages whose address holds an interaction's id. */
-  function interactionRoute(path: string): Route | undefined {
-    const [, where, uid] = /^(\/interaction|\/oauth2\/authorize)\/([\w-]{16,64})$/.exec(path) ?? [];
+  /** Pages whose address holds the id of an interaction, which is also that of the grant. */
+  function routeWithId(path: string): Route | undefined {
+    const [, where, uid] =
+      /^(\/interaction|\/oauth2\/authorize|\/account\/disconnect)\/([\w-]{16,64})$/.exec(path) ??
+      [];
     if (uid === undefined) return undefined;
+    if (where === PATHS.accountDisconnect) {
+      return personal({
+        GET: (ctx) => account.confirm(ctx, uid),
+        POST: (ctx) => account.disconnect(ctx, uid),
+      });
+    }
     if (where === PATHS.authorize) return page({ GET: engine });
     return page({
       GET: (ctx) => interactions.showConsent(ctx, uid),
@@ -144,6 +172,9 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
 
 const succeeded = () => 'success' as const;
 
+const isOfAccount = (ctx: Context): boolean =>
+  isAccountState(new URLSearchParams(ctx.querystring).get('state') ?? '');
+
 /** Reads the body, and leaves it to be read again. */
 async function bringsRefreshToken(ctx: Context, secrets: Secrets): Promise<boolean> {
   const text = await readText(ctx, OAUTH_BODY_LIMIT_BYTES);
@@ -162,6 +193,9 @@ async function dispatch(ctx: Context, route: Route): Promise<void> {
   if (!serve) {
     ctx.set('Allow', methods.join(', '));
     throw new Refusal('invalid_request', 405, `This address takes ${methods.join(' or ')}.`);
+  }
+  if (route.peopleOnly && !wantsPage(ctx)) {
+    throw new Refusal('not_acceptable', 406, 'This page is for people: open it in a browser.');
   }
   // Endpoints do it themselves, where their line in the audit log is written.
   if (method === 'POST' && route.kind === 'page') refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);

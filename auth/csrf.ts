@@ -30,21 +30,35 @@ export function checkConsentSubmission(
   secrets: Secrets,
   options: { uid: string; code: string; ownOrigin: string },
 ): void {
+  const problem = submissionProblem(ctx, secrets, options);
+  if (problem !== undefined) throw forged(problem);
+}
+
+/** @returns what is wrong with the submission of a form that `consentCode` was put into; undefined if nothing is */
+export function submissionProblem(
+  ctx: Context,
+  secrets: Secrets,
+  options: { uid: string; code: string; ownOrigin: string },
+): string | undefined {
+  const foreign = foreignOrigin(ctx, options.ownOrigin);
+  if (foreign !== undefined) return foreign;
+  const held = ctx.cookies.get(COOKIE, { signed: false });
+  const isOurs =
+    held &&
+    isSigned(secrets, held) &&
+    secrets.verifyMac('consent', `${options.uid} ${held}`, options.code);
+  return isOurs ? undefined : 'consent code does not match this browser';
+}
+
+/** @returns from where a form was submitted, if that was not a page of ours (as far as the browser says) */
+export function foreignOrigin(ctx: Context, ownOrigin: string): string | undefined {
   const site = ctx.get('Sec-Fetch-Site');
   const origin = ctx.get('Origin');
   // `null`: our pages send no referrer, and browsers then hide the origin of the form as well.
-  const foreign =
+  const isForeign =
     (site !== '' && site !== 'same-origin' && site !== 'none') ||
-    (origin !== '' && origin !== 'null' && origin !== options.ownOrigin);
-  if (foreign) throw forged(`submitted from ${origin || 'elsewhere'} (${site})`);
-  const held = ctx.cookies.get(COOKIE, { signed: false });
-  if (
-    !held ||
-    !isSigned(secrets, held) ||
-    !secrets.verifyMac('consent', `${options.uid} ${held}`, options.code)
-  ) {
-    throw forged('consent code does not match this browser');
-  }
+    (origin !== '' && origin !== 'null' && origin !== ownOrigin);
+  return isForeign ? `submitted from ${origin || 'elsewhere'} (${site})` : undefined;
 }
 
 function newBrowser(secrets: Secrets): string {

@@ -7,8 +7,6 @@ import { answerInteraction, interactionKey } from '../adapters/oidc-models.ts';
 import type { Entry, Store, Write } from '../adapters/store.ts';
 import type { Vault } from '../adapters/vault.ts';
 import type { Config } from '../config.ts';
-import { Refusal } from '../errors.ts';
-import { OAUTH_BODY_LIMIT_BYTES, readText } from '../http/body.ts';
 import { auditRequest, requestId } from '../http/context.ts';
 import { logRefusal, wantsPage } from '../http/errors.ts';
 import { answerPage } from '../http/page.ts';
@@ -19,6 +17,7 @@ import { isUrlShaped } from './cimd/document-url.ts';
 import { clearBinding, readBinding, setBinding } from './binding-cookie.ts';
 import { checkConsentSubmission, consentCode } from './csrf.ts';
 import { refusal } from './events.ts';
+import { readForm, redirect } from './form.ts';
 import { INTERACTION_TTL_SECONDS } from './lifetimes.ts';
 import { type ClaimedTransaction, createLoginTransactions } from './login-transaction.ts';
 import { falselyClaimedApp, verifiedApp } from './known-apps.ts';
@@ -91,6 +90,7 @@ export function createInteractions(options: InteractionOptions) {
       clientHost: isUrlShaped(clientId) ? new URL(clientId).host : undefined,
       offersWrite: String(params.scope).split(' ').includes(WRITE),
       neonpanelHost: new URL(config.neonpanel.url).host,
+      accountPlace: new URL(config.publicUrl).host + PATHS.account,
       action: `${PATHS.interaction}/${uid}`,
       csrf: consentCode(ctx, secrets, uid),
       now: now(),
@@ -120,7 +120,7 @@ export function createInteractions(options: InteractionOptions) {
         auditDecision(ctx, interaction, 'approved', approved);
         const destination = await neonpanel
           .begin(transaction)
-          .catch(signInFailed(uid))
+          .catch(signInFailed(`${PATHS.interaction}/${uid}`))
           .catch(loginFailed(ctx, uid, interaction.params.client_id));
         setBinding(ctx, uid, transaction.nonce, now());
         return redirect(ctx, destination.href);
@@ -159,7 +159,7 @@ export function createInteractions(options: InteractionOptions) {
       return answer(ctx, uid, denied('sign-in at NeonPanel was cancelled'));
     }
     await complete(ctx, parameters, claimed)
-      .catch(signInFailed(uid))
+      .catch(signInFailed(`${PATHS.interaction}/${uid}`))
       .catch(loginFailed(ctx, uid, client_id));
   }
 
@@ -211,14 +211,6 @@ export function createInteractions(options: InteractionOptions) {
   }
 }
 
-/** @throws Refusal 415 for what no form of ours sends */
-async function readForm(ctx: Context): Promise<URLSearchParams> {
-  if (!ctx.is('application/x-www-form-urlencoded')) {
-    throw new Refusal('invalid_request', 415, 'This address takes the form of its own page.');
-  }
-  return new URLSearchParams(await readText(ctx, OAUTH_BODY_LIMIT_BYTES));
-}
-
 function auditDecision(
   ctx: Context,
   { uid, params }: Interaction,
@@ -245,11 +237,3 @@ const loginFailed =
   };
 
 const denied = (error_description: string) => ({ error: 'access_denied', error_description });
-
-/** 303: the browser must not send the form, or a code, on to where it is sent. */
-function redirect(ctx: Context, to: string): void {
-  ctx.status = 303;
-  ctx.set('Cache-Control', 'no-store');
-  ctx.redirect(to);
-  ctx.body = '';
-}

@@ -3,3 +3,6 @@ export const INTERACTION_TTL_SECONDS = 900;
 
 /** How long the way through NeonPanel's login may take. */
 export const LOGIN_TTL_SECONDS = 600;
+
+/** How long somebody stays signed in to the page of connected apps, from signing in. */
+export const ACCOUNT_TTL_SECONDS = 1_800;

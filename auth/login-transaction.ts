@@ -38,32 +38,45 @@ export interface ClaimedTransaction {
   readonly interaction: Entry;
 }
 
+/** Somebody signs in here, for the page of connected apps, and not for an app. */
+export type ClaimedAccountLogin = Pick<ClaimedTransaction, 'uid' | 'state' | 'codeVerifier'>;
+
 interface LoginRecord {
   readonly stateHash: string;
   readonly nonceHash: string;
   /** Sealed { codeVerifier }. */
   readonly sealed: string;
-  readonly approved: Approval;
+  /** Undefined if it is for no app. */
+  readonly approved?: Approval | undefined;
 }
+
+/** Ids of transactions that are for no app; those of interactions are random. */
+const ACCOUNT = 'account-';
+
+/** Whether a callback is that of a sign-in for the page of connected apps, by its state. */
+export const isAccountState = (state: string): boolean => state.startsWith(ACCOUNT);
 
 export function createLoginTransactions(options: { store: Store; secrets: Secrets }) {
   const { store, secrets } = options;
   return {
-    /** Starts over if the user approves again: the older state is then worth nothing. @throws StoreUnavailable */
-    async begin(uid: string, approved: Approval): Promise<LoginTransaction> {
-      const state = `${uid}.${randomText()}`;
-      const nonce = randomText();
-      const codeVerifier = randomText();
-      const record: LoginRecord = {
-        stateHash: digest(state),
-        nonceHash: digest(nonce),
-        sealed: await secrets.seal({ codeVerifier }, context(uid)),
-        approved,
-      };
-      const put = JSON.stringify(record);
-      await store.commit([{ key: loginKey(uid), expect: 'any', put, lifetime: LOGIN_TTL_SECONDS }]);
-      return { state, nonce, codeVerifier };
+    /** @returns also its id, which names the cookie. @throws StoreUnavailable */
+    async beginAccount(): Promise<LoginTransaction & { uid: string }> {
+      const uid = ACCOUNT + randomText();
+      return { uid, ...(await begin(uid, undefined)) };
     },
+
+    /** Like `claim`, of a callback whose state is for the page of connected apps. */
+    async claimAccount(
+      state: string,
+      nonceOf: (uid: string) => string | undefined,
+    ): Promise<ClaimedAccountLogin | Ending> {
+      const claimed = await take(state, nonceOf);
+      if (typeof claimed === 'string') return claimed;
+      return claimed.approved ? 'over' : claimed;
+    },
+
+    /** Starts over if the user approves again: the older state is then worth nothing. @throws StoreUnavailable */
+    begin: (uid: string, approved: Approval): Promise<LoginTransaction> => begin(uid, approved),
 
     /**
      * Takes the transaction of a callback, once.
@@ -75,30 +88,51 @@ export function createLoginTransactions(options: { store: Store; secrets: Secret
       state: string,
       nonceOf: (uid: string) => string | undefined,
     ): Promise<ClaimedTransaction | Ending> {
-      const uid = uidOf(state);
-      if (!uid) return 'over';
-      const [entry, interaction] = await store.read(loginKey(uid), interactionKey(uid));
-      if (!entry) return 'expired';
-      if (entry.value === CLAIMED) return 'used';
-      const record = JSON.parse(entry.value) as LoginRecord;
-      // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
-      if (!isSame(record.stateHash, digest(state))) return 'used';
-      const nonce = nonceOf(uid);
-      const claimed = await store.commit([
-        { key: loginKey(uid), expect: { version: entry.version }, put: CLAIMED, lifetime: 'keep' },
-      ]);
-      if (!claimed) return 'used';
-      if (nonce === undefined || !isSame(record.nonceHash, digest(nonce))) return 'otherBrowser';
-      if (!interaction) return 'expired';
-      const { approved } = record;
-      const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
-        { codeVerifier: string } | undefined;
-      if (!kept) return 'over';
+      const claimed = await take(state, nonceOf);
+      if (typeof claimed === 'string') return claimed;
+      const { interaction, approved, ...rest } = claimed;
+      if (!interaction || !approved) return 'expired';
       const { params } = JSON.parse(interaction.value) as { params: { client_id: string } };
-      const { codeVerifier } = kept;
-      return { uid, clientId: params.client_id, state, codeVerifier, approved, interaction };
+      return { ...rest, clientId: params.client_id, approved, interaction };
     },
   };
+
+  async function begin(uid: string, approved: Approval | undefined): Promise<LoginTransaction> {
+    const state = `${uid}.${randomText()}`;
+    const nonce = randomText();
+    const codeVerifier = randomText();
+    const record: LoginRecord = {
+      stateHash: digest(state),
+      nonceHash: digest(nonce),
+      sealed: await secrets.seal({ codeVerifier }, context(uid)),
+      approved,
+    };
+    const put = JSON.stringify(record);
+    await store.commit([{ key: loginKey(uid), expect: 'any', put, lifetime: LOGIN_TTL_SECONDS }]);
+    return { state, nonce, codeVerifier };
+  }
+
+  async function take(state: string, nonceOf: (uid: string) => string | undefined) {
+    const uid = uidOf(state);
+    if (!uid) return 'over';
+    const [entry, interaction] = await store.read(loginKey(uid), interactionKey(uid));
+    if (!entry) return 'expired';
+    if (entry.value === CLAIMED) return 'used';
+    const record = JSON.parse(entry.value) as LoginRecord;
+    // A guessed state must not destroy anything: only the real one is worth a look at the cookie.
+    if (!isSame(record.stateHash, digest(state))) return 'used';
+    const nonce = nonceOf(uid);
+    const claimed = await store.commit([
+      { key: loginKey(uid), expect: { version: entry.version }, put: CLAIMED, lifetime: 'keep' },
+    ]);
+    if (!claimed) return 'used';
+    if (nonce === undefined || !isSame(record.nonceHash, digest(nonce))) return 'otherBrowser';
+    const kept = (await openIfPossible(secrets, record.sealed, context(uid))) as
+      { codeVerifier: string } | undefined;
+    if (!kept) return 'over';
+    const { approved } = record;
+    return { uid, state, codeVerifier: kept.codeVerifier, approved, interaction };
+  }
 }
 
 /** The interaction a state belongs to; undefined if it is not one of our states. */

@@ -58,6 +58,26 @@ export const forged = (detail: string) =>
     detail,
   });
 
+/** The same on the page of connected apps, which no app has sent anybody to. */
+export const accountForged = (detail: string) =>
+  new PageRefusal({ key: 'accountForged' }, 403, {
+    code: 'access_denied',
+    detail,
+    retryAt: PATHS.account,
+  });
+
+/** The way through NeonPanel's login to the page of connected apps is over. */
+export const accountOver = (ending: Ending) =>
+  new PageRefusal({ key: 'accountOver' }, 400, { detail: ending, retryAt: PATHS.account });
+
+/** Nobody signed in at NeonPanel. */
+export const notSignedIn = () =>
+  new PageRefusal({ key: 'accountDenied' }, 400, {
+    code: 'access_denied',
+    detail: 'sign-in at NeonPanel was cancelled',
+    retryAt: PATHS.account,
+  });
+
 /** The form came without a decision: a browser extension, or a program. */
 export const choiceIsMissing = () =>
   new Refusal('invalid_request', 400, 'decision must be approve or deny.', {
@@ -68,21 +88,27 @@ export const choiceIsMissing = () =>
  * To be given to `catch` where NeonPanel is asked: its failure, or the store's, becomes a page from which the person can
  * try again; the request is kept for that. Anything else is passed on.
  *
+ * @param retryAt the path from which it is tried again
+ * @param away what is said if nobody answers, where there is no request of an app to be kept
  * @throws PageRefusal, or what it was given
  */
 export const signInFailed =
-  (uid: string) =>
+  (retryAt: string, away?: 'accountAway') =>
   (error: unknown): never => {
-    const retryAt = `${PATHS.interaction}/${uid}`;
     if (error instanceof StoreUnavailable) {
       const { code, detail, retryAfterSeconds } = error;
-      throw new PageRefusal({ key: 'busy' }, 503, { code, detail, retryAfterSeconds, retryAt });
+      throw new PageRefusal({ key: away ?? 'busy' }, 503, {
+        code,
+        detail,
+        retryAfterSeconds,
+        retryAt,
+      });
     }
     if (!(error instanceof NeonpanelError)) throw error;
     const detail = [error.message, error.detail].filter(Boolean).join(': ');
     const [key, status, code] =
       error.kind === 'refused'
         ? (['neonpanelRefused', 400, 'access_denied'] as const)
-        : (['neonpanelAway', 502, 'temporarily_unavailable'] as const);
+        : ([away ?? 'neonpanelAway', 502, 'temporarily_unavailable'] as const);
     throw new PageRefusal({ key }, status, { code, detail, retryAt, cause: error });
   };

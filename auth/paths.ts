@@ -7,5 +7,10 @@ export const PATHS = {
   revoke: '/oauth2/revoke',
   introspect: '/oauth2/introspect',
   interaction: '/interaction',
+  account: '/account',
+  accountSignIn: '/account/sign-in',
+  accountSignOut: '/account/sign-out',
+  /** Of all connections; behind it, of one. */
+  accountDisconnect: '/account/disconnect',
   jwks: '/.well-known/jwks.json',
 } as const;

@@ -54,7 +54,7 @@ export async function revoke(ctx: Context, engine: Engine, options: TokenLookup)
       outcome = 'success';
       return;
     }
-    await options.ending.end(grant);
+    await options.ending.end(grant, 'app');
     outcome = 'success';
     auditRequest(ctx, 'grant.ended', { outcome: 'revoked', client_id, grant, subject });
   };

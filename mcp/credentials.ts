@@ -1,3 +1,4 @@
+import type { GrantEnding } from '../adapters/grant-ending.ts';
 import { believes, type Grants } from '../adapters/grants.ts';
 import {
   type NeonpanelCredential,
@@ -64,6 +65,7 @@ interface Held {
 
 export function createCredentials(options: {
   grants: Grants;
+  ending: GrantEnding;
   vault: Vault;
   leases: Leases;
   unsaved: UnsavedCredentials;
@@ -71,7 +73,7 @@ export function createCredentials(options: {
   log: Log;
   now: () => number;
 }): Credentials {
-  const { grants, vault, leases, unsaved, login, log, now } = options;
+  const { grants, ending, vault, leases, unsaved, login, log, now } = options;
   const isOld = ({ asOf }: Held) => !isFresh(asOf, now(), BELIEVED_MS);
   const believed = createBoundedMap<Held>(BELIEVED_GRANTS, isOld);
   const refreshing = new Map<string, Promise<Held>>();
@@ -143,7 +145,7 @@ export function createCredentials(options: {
   /** A store that evicts records: without this the client would refresh its tokens again and again, and never ask. */
   async function endUseless(grantId: string): Promise<void> {
     log.error({ event: 'credential.missing', grant: grantId });
-    await grants.revoke(grantId);
+    await ending.end(grantId, 'lost');
   }
 
   /** One refresh at a time for a grant: parallel calls in this process wait for the same one. */
@@ -206,7 +208,7 @@ export function createCredentials(options: {
       logNow.warn({ event: 'neonpanel.problem', grant: grantId, status, detail });
       if (!isFinal) throw error;
       // NeonPanel has ended it for good: so do we, and the client gets a real 401 from now on.
-      await grants.revoke(grantId);
+      await ending.end(grantId, 'neonpanel');
       audit(logNow, 'grant.ended', { outcome: 'refused_by_neonpanel', ...whose });
       believed.delete(grantId);
       throw new GrantEnded('NeonPanel refused to refresh the credential', { cause: error });

@@ -8,8 +8,9 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import type { Caller } from './caller.ts';
 import { LEGACY_VERSIONS, MODERN_VERSION } from './protocol-version.ts';
-import { auditCall } from './tools/account.ts';
+import { auditCall, exchangeIn } from './tools/account.ts';
 import { callTool, type CallOptions, requestIdOf } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
 import { argumentsOf } from './tools/input.ts';
@@ -20,6 +21,8 @@ import type { Tool } from './tools/tool.ts';
 export interface ServerFactoryOptions extends CallOptions {
   version: string;
   tools: readonly Tool[];
+  /** Told of every call that comes as far as a tool, before it begins; must not wait. */
+  called?: (caller: Caller) => void;
   /** An SVG that clients show beside the name, if there is one. */
   logoUrl?: string | undefined;
 }
@@ -83,6 +86,8 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     server.server.setRequestHandler('tools/list', { params: LIST_PARAMS }, () => list);
     // The SDK would find `constructor` among its tools, and repeat any name whole.
     server.server.setRequestHandler('tools/call', async ({ params }, ctx) => {
+      const caller = exchangeIn(ctx.http?.authInfo)?.caller;
+      if (caller) options.called?.(caller);
       const tool = registered.get(params.name);
       const note = (error: string) =>
         auditCall(ctx.http?.authInfo, options.log, params.name, { outcome: 'refused', error });

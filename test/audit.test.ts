@@ -13,6 +13,7 @@ import { audit, AUDIT_EVENTS, type AuditEvent } from '../audit.ts';
 import { createLog } from '../log.ts';
 import { withoutSecrets } from '../redaction.ts';
 import { withoutEchoes } from '../mcp/tools/echoes.ts';
+import { openAccount } from './account/support.ts';
 import { approve, openConsent } from './login-support.ts';
 import { admin, createTerminal, runIn } from './support/admin.ts';
 import { createClock } from './support/clock.ts';
@@ -264,6 +265,48 @@ test.serial(
     const request_id = requestIdOf(last);
     await line('neonpanel.refresh', 'refused', { grant: grantOf(ended.code), request_id });
     await line('grant.ended', 'refused_by_neonpanel', { grant: grantOf(ended.code), request_id });
+  },
+);
+
+test.serial(
+  '[N18] at the page of connected apps, each sign-in, sign-out and disconnection has its line',
+  async (t) => {
+    const { code } = await connect(harness);
+    const grant = grantOf(code);
+    const { browser, page } = await openAccount(harness, sandbox.users[0]!);
+    await line('account.login', 'success', { subject: '1001' });
+    const form = page.form('.who form').fields;
+    const disconnect = `${url}/account/disconnect/${grant}`;
+    const forged = { 'sec-fetch-site': 'cross-site' };
+    for (const path of [disconnect, `${url}/account/sign-out`])
+      t.is((await browser.goto(path, { form, headers: forged })).status, 403);
+    await line('account.disconnect', 'refused', { grant, error: 'access_denied' });
+    await line('account.logout', 'refused', { cause: 'submitted from null (cross-site)' });
+    await browser.goto(disconnect, { form });
+    await line('account.disconnect', 'success', { grant, subject: '1001', count: 1 });
+    await line('grant.ended', 'disconnected', { grant, subject: '1001' });
+    await browser.goto(`${url}/account/sign-out`, { form });
+    await line('account.logout', 'success', { subject: '1001' });
+
+    await browser.goto(`${url}/oauth2/authorize/callback?state=account-of-nobody.x&code=y`);
+    await line('account.login', 'refused', { cause: 'expired' });
+    browser.stopAt((to) => to.origin === sandbox.url);
+    const begin = async () => {
+      const door = await browser.goto(`${url}/account`);
+      const { stoppedAt } = await door.form().submit();
+      const callback = new URL(stoppedAt!.searchParams.get('redirect_uri')!);
+      callback.searchParams.set('state', stoppedAt!.searchParams.get('state')!);
+      return callback;
+    };
+    const denied = await begin();
+    denied.searchParams.set('error', 'access_denied');
+    await browser.goto(denied);
+    await line('account.login', 'denied');
+    const failed = await begin();
+    failed.searchParams.set('code', 'any');
+    sandbox.faults.set('html-500', { path: '/oauth2/token', times: 1 });
+    await browser.goto(failed);
+    await line('account.login', 'failed', { error: 'temporarily_unavailable' });
   },
 );
 

@@ -109,7 +109,7 @@ test('[D14] the page says what is allowed and what is not, and what happens next
     `${says.write} ${says.writeAllows}`,
     `You sign in at NeonPanel, at ${neonpanel}.`,
     'You are sent back to client.example',
-    says.nextEnd,
+    `You can end the connection at any time, at ${new URL(harness.url).host}/account.`,
   ])
     t.true(text.includes(told), told);
   t.regex(text, /This request expires in 1[45] minutes, at \d\d:\d\d UTC\./);

@@ -44,7 +44,14 @@ test('[T52] no two purposes share a key, and none is a master key (property)', (
 test('[T52] a key is HKDF of the master key and its label, and labels never change', (t) => {
   const key = newMaster();
   // What is sealed and signed under them is in stores out there.
-  t.deepEqual(PURPOSES, ['seal', 'cookies', 'mac refresh-token', 'mac consent', 'mac browser']);
+  t.deepEqual(PURPOSES, [
+    'seal',
+    'cookies',
+    'mac refresh-token',
+    'mac consent',
+    'mac browser',
+    'mac account',
+  ]);
   for (const purpose of PURPOSES) {
     t.is(encode(deriveKey(key, purpose)), encode(hkdf(key, `neonpanel-mcp ${purpose}`)), purpose);
   }
@@ -137,6 +144,11 @@ const COMPARISONS: readonly [what: string, file: string, how: RegExp][] = [
   ['MACs: form codes, refresh tokens', 'adapters/secrets.ts', /timingSafeEqual\(given, expected\)/],
   ['hashes', 'adapters/secrets.ts', /function isSame.* timingSafeEqual\(one, other\)/],
   ['the form code', 'auth/csrf.ts', /secrets\.verifyMac\('consent',/],
+  [
+    'the form code of a session',
+    'auth/account/sessions.ts',
+    /secrets\.verifyMac\('account', id, code\)/,
+  ],
   ['a refresh token', 'auth/refresh-token.ts', /secrets\.verifyMac\('refresh-token',/],
   ['a code', 'auth/grants/authorization-code.ts', /!isSame\(hash, digest\(code\)\)/],
   ['a code that comes again', 'adapters/grants.ts', /isSame\(grant\.codeHash, digest\(code\)\)/],

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mock } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { RATE_LIMITS } from '../adapters/rate-limit-table.ts';
 import { ANSWER_ROOM } from '../adapters/neonpanel/answer-room.ts';
@@ -79,9 +81,11 @@ test('docs/limits.md states what the code says', (t) => {
 
 /** Made and dropped within a call, or as large as the program. */
 const WITHIN_A_CALL = [
+  'adapters/connection-list.ts',
   'adapters/redis/redis.ts',
   'adapters/sealed-records.ts',
   'adapters/secrets.ts',
+  'auth/account/own-connections.ts',
   'keys/key-set.ts',
   'mcp/server.ts',
   'mcp/tools/company.ts',
@@ -123,24 +127,39 @@ test('[N50] a bounded map holds no more than it may, and drops what is over when
 
 // ----------------------------------------------------------------- the running server
 
-/** Every map that was written to, by name, while something ran in this process. */
+/** Maps that were written to while something ran in this process, and their keys. */
 async function watchMaps<T>(action: () => Promise<T>) {
   const { set } = Map.prototype;
-  const maps = new Set<Map<unknown, unknown>>();
+  const refs = new WeakMap<WeakKey, WeakRef<Map<unknown, unknown>>>();
+  const maps = new Set<WeakRef<Map<unknown, unknown>>>();
   const keys: string[] = [];
   Map.prototype.set = function watched(key: unknown, value: unknown) {
     if (typeof key === 'string') {
-      maps.add(this);
+      if (!refs.has(this)) {
+        const ref = new WeakRef(this);
+        refs.set(this, ref);
+        maps.add(ref);
+      }
       keys.push(key);
     }
     return set.call(this, key, value);
   };
   try {
-    return { result: await action(), maps, keys };
+    return { result: await action(), kept, keys };
   } finally {
     Map.prototype.set = set;
   }
+
+  /** Those of them that outlive a call. */
+  async function kept(): Promise<Map<unknown, unknown>[]> {
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    return [...maps].flatMap((ref) => ref.deref() ?? []);
+  }
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
 const grantOf = (accessToken: string): string =>
@@ -165,7 +184,6 @@ test.serial(
       return { access, secrets };
     };
     const early = await watchMaps(() => Promise.all([come(), come()]));
-    const { maps } = early;
     const secrets = [
       ...early.result.flatMap((connected) => connected.secrets),
       'a-token-that-nobody-has-ever-signed',
@@ -176,14 +194,17 @@ test.serial(
       [],
     );
     const names = early.result.flatMap(({ access }) => [digestOf(access), grantOf(access)]);
-    const heldBy = (name: string) => [...maps].filter((map) => map.has(name)).length;
-    t.true(names.every((name) => heldBy(name) > 0));
+    const heldBy = async () => {
+      const maps = await early.kept();
+      return names.map((name) => maps.filter((map) => map.has(name)).length);
+    };
+    t.true((await heldBy()).every((maps) => maps > 0));
 
     clock.advance(2 * 3_600_000);
     await come();
     await come();
     t.deepEqual(
-      names.map(heldBy),
+      await heldBy(),
       names.map(() => 0),
     );
   },
@@ -196,14 +217,14 @@ test.serial(
     t.teardown(() => harness.close());
     const { url } = harness;
     const count = 1_100;
-    const { maps } = await watchMaps(async () => {
+    const { kept } = await watchMaps(async () => {
       let left = count;
       const worker = async () => {
         while (left-- > 0) await register(url);
       };
       await Promise.all(Array.from({ length: 20 }, worker));
     });
-    const largest = Math.max(...[...maps].map((map) => map.size));
+    const largest = Math.max(...(await kept()).map((map) => map.size));
     t.is(largest, 1_000);
   },
 );

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { startHarness } from './support/harness.ts';
 import { callTool, connect, refresh, register } from './support/oauth.ts';
@@ -67,6 +68,29 @@ test.serial(
     becomeCold();
     const cold = await monitor.during(call);
     t.is(cold.commands.length, 1);
+  },
+);
+
+test.serial(
+  '[D11] the list of a user’s connections takes 2 commands, behind the answer, when one is made, and 2 for all calls of half a minute',
+  async (t) => {
+    const listed = async (action: () => unknown, withinMs: number) => {
+      const { listing } = await monitor.during(async () => {
+        await action();
+        await pause(withinMs);
+      });
+      return listing.map((command) => /^"(\w+)"/.exec(command)![1]);
+    };
+    let connection!: Awaited<ReturnType<typeof connect>>;
+    const commands = ['mget', 'evalsha'];
+    t.deepEqual(await listed(async () => (connection = await connect(harness)), 1_000), commands);
+    const { client, tokens } = connection;
+    const use = async () => {
+      for (let i = 0; i < 5; i++) await callTool(url, tokens.access_token, 'listCompanies');
+      await refresh(url, client, tokens.refresh_token);
+    };
+    t.deepEqual(await listed(use, 1_500), []);
+    t.deepEqual(await listed(() => (time += 30_000), 3_000), commands);
   },
 );
 

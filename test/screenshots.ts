@@ -1,9 +1,10 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { grantOf, openAccount, SESSION_COOKIE, sessionIn } from './account/support.ts';
 import { launchChromium } from './support/chromium.ts';
 import { startHarness } from './support/harness.ts';
-import { authorizationRequest, register } from './support/oauth.ts';
+import { authorizationRequest, callTool, connect, register } from './support/oauth.ts';
 
 /** `npm run screenshots`: pictures of the pages for README and docs, made by the server itself. */
 const PLACE = join(import.meta.dirname, '../docs/screenshots');
@@ -37,14 +38,10 @@ try {
   await page.click('button[value=approve]');
   await shoot(page, 'error', DESKTOP);
   await page.goto(`${harness.url}/`);
-  // As it is behind a public address.
-  await page.evaluate((own) => {
-    for (const code of document.querySelectorAll('code')) {
-      code.textContent = code.textContent!.replace(own, 'https://mcp.neonpanel.com');
-    }
-  }, harness.url);
+  await publish(page);
   await shoot(page, 'home', { width: 760, height: 1_000 });
   await shoot(page, 'home-phone-dark', { width: 360, height: 1_000 }, 'dark');
+  await account(page);
 } finally {
   await chromium.close();
   await harness.close();
@@ -55,6 +52,50 @@ async function consent(page: Page, name: string, redirectUri: string, locales?: 
   const client = (await register(harness.url, metadata)).body;
   const request = authorizationRequest(harness.url, client, { ui_locales: locales });
   await page.goto(request.url.href);
+  await publish(page);
+}
+
+/** Shows addresses as they are behind a public one. */
+async function publish(page: Page) {
+  await page.evaluate((own) => {
+    for (const element of document.querySelectorAll('code, strong:not(.host)')) {
+      element.textContent = element
+        .textContent!.replace(own, 'https://mcp.neonpanel.com')
+        .replace(new URL(own).host, 'mcp.neonpanel.com');
+    }
+  }, harness.url);
+}
+
+/** Of somebody who connected two apps, and a third that is over. Here NeonPanel is there. */
+async function account(page: Page) {
+  const world = await startHarness();
+  try {
+    const make = async (client_name: string, uri: string, write = false) => {
+      const metadata = { client_name, redirect_uris: [uri] };
+      return (await connect(world, { metadata, write })).tokens;
+    };
+    const gone = await make('Ledger desk', 'https://ledger.example/callback');
+    await make('Claude Code', 'http://localhost:54545/callback');
+    const { access_token } = await make('ChatGPT', CHATGPT, true);
+    for (let i = 0; i < 12; i++) await callTool(world.url, access_token, 'listCompanies');
+    const { browser } = await openAccount(world, world.sandbox.users[0]!);
+    const ended = `${world.url}/account/disconnect/${grantOf(gone)}`;
+    // What was counted is written along.
+    await (await browser.goto(ended)).form().submit();
+    await page.goto(`${world.url}/account`);
+    await shoot(page, 'account-sign-in', DESKTOP);
+    const value = sessionIn(browser, world.url)!;
+    const at = { domain: 'localhost', path: '/', secure: true };
+    await page.context().addCookies([{ name: SESSION_COOKIE, value, ...at }]);
+    await page.reload();
+    await shoot(page, 'account', DESKTOP);
+    await shoot(page, 'account-dark', DESKTOP, 'dark');
+    await shoot(page, 'account-phone', PHONE);
+    await page.click('.connection a >> nth=0');
+    await shoot(page, 'account-disconnect', DESKTOP);
+  } finally {
+    await world.close();
+  }
 }
 
 async function shoot(

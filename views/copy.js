@@ -12,7 +12,7 @@ if (navigator.clipboard) {
 function addButton(code) {
   const button = document.createElement('button');
   button.type = 'button';
-  button.className = 'copy secondary';
+  button.className = 'copy secondary small';
   button.textContent = copy;
   const heading = code.closest('section').querySelector('h2, h3');
   button.setAttribute('aria-label', `${copy}: ${heading.textContent}`);

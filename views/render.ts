@@ -1,4 +1,5 @@
 import { Eta } from 'eta';
+import { accountViews } from './account-pages.ts';
 import { type Asset, createAssets } from './assets.ts';
 import { type Language, LANGUAGES } from './languages.ts';
 import { emphasised } from './rich-text.ts';
@@ -42,6 +43,8 @@ export interface ConsentPage {
   readonly clientHost: string | undefined;
   readonly offersWrite: boolean;
   readonly neonpanelHost: string;
+  /** Where connections are ended, in short. */
+  readonly accountPlace: string;
   readonly action: string;
   readonly csrf: string;
   /** Epoch milliseconds. */
@@ -110,6 +113,7 @@ export function createViews(surroundings: Surroundings) {
       const guides = guidesFor(page.mcpUrl, texts);
       return draw('./home', reader, { title: texts.title, guides, ...page });
     },
+    ...accountViews(draw),
     /** What our pages load, by path. */
     assets: assets as ReadonlyMap<string, Asset>,
   };

@@ -16,3 +16,18 @@ export const clockTime = (at: number, language: Language): string =>
     timeZone: 'UTC',
     timeZoneName: 'short',
   }).format(at);
+
+/** A moment as machines read it, and as people do: day and time in UTC, which is said. @param at epoch milliseconds */
+export const moment = (at: number, language: Language): { iso: string; text: string } => ({
+  iso: new Date(at).toISOString(),
+  text: new Intl.DateTimeFormat(language, {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    timeZone: 'UTC',
+    timeZoneName: 'short',
+  }).format(at),
+});

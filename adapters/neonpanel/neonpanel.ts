@@ -23,6 +23,13 @@ export interface ServiceLogin {
   readonly subject: string;
 }
 
+/** What the browser brings back from NeonPanel's login, and what we kept meanwhile. */
+export interface Callback {
+  readonly parameters: URLSearchParams;
+  readonly state: string;
+  readonly codeVerifier: string;
+}
+
 export interface NeonpanelLogin {
   /** The address to send the browser to (authorization code + PKCE S256, RFC 6749 §4.1.1, RFC 7636). */
   begin(request: { state: string; codeVerifier: string }): Promise<URL>;
@@ -30,11 +37,17 @@ export interface NeonpanelLogin {
    * Exchanges the callback's code and proves whose it is: token verified by NeonPanel's JWKS, API access tried once.
    * @throws NeonpanelError kind `refused` (the user cancelled or the code is bad) or `unavailable`
    */
-  complete(callback: {
-    parameters: URLSearchParams;
-    state: string;
-    codeVerifier: string;
-  }): Promise<{ subject: string; credential: NeonpanelCredential }>;
+  complete(callback: Callback): Promise<{ subject: string; credential: NeonpanelCredential }>;
+  /**
+   * Who signed in, where that is all that is asked: the API need not answer.
+   * @returns also names of up to ten companies of the user, none if the API does not say
+   * @throws NeonpanelError as `complete`
+   */
+  identify(callback: Callback): Promise<{
+    subject: string;
+    credential: NeonpanelCredential;
+    companies: readonly string[];
+  }>;
   /**
    * Gets NeonPanel's metadata and our client there at hand, so that a refresh does not spend its lease on them.
    * @throws NeonpanelError kind `unavailable`, StoreUnavailable

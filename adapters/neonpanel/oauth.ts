@@ -2,6 +2,7 @@ import { decodeJwt, type JWTPayload } from 'jose';
 import * as oauth from 'oauth4webapi';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import {
+  type Callback,
   type NeonpanelApi,
   type NeonpanelCredential,
   NeonpanelError,
@@ -28,6 +29,8 @@ export interface NeonpanelOauthOptions {
 /** Used when NeonPanel tells neither `expires_in` nor `exp`. */
 const ASSUMED_LIFETIME_MS = 3_600_000;
 const API_PROOF_DEADLINE_MS = 10_000;
+const NAMES_DEADLINE_MS = 3_000;
+const MAX_NAME = 100;
 
 /**
  * NeonpanelLogin by authorization code and PKCE (RFC 6749 §4.1, RFC 7636). NeonPanel has no userinfo: who signed in is
@@ -57,34 +60,15 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       return destination;
     },
 
-    async complete({ parameters, state, codeVerifier }) {
-      if (!parameters.has('code') && !parameters.has('error')) {
-        throw new NeonpanelError('refused', 'NeonPanel sent neither a code nor an error');
-      }
-      const server = await metadata();
-      const [client, authentication] = await ourClient();
-      const response = await settle(async () => {
-        const answer = oauth.validateAuthResponse(server, client, parameters, state);
-        return oauth.processAuthorizationCodeResponse(
-          server,
-          client,
-          await oauth.authorizationCodeGrantRequest(
-            server,
-            client,
-            authentication,
-            answer,
-            redirectUri,
-            codeVerifier,
-            requestOptions(),
-          ),
-        );
-      });
-      const claims = await verify(response.access_token, server);
-      await proveAccess(response.access_token);
-      if (claims.sub.startsWith(SERVICE_SUBJECT)) {
-        throw new NeonpanelError('refused', 'NeonPanel’s user has the name of a service account');
-      }
-      return { subject: claims.sub, credential: credential(response, claims, undefined) };
+    async complete(callback) {
+      const signedIn = await redeem(callback);
+      await proveAccess(signedIn.credential.accessToken);
+      return signedIn;
+    },
+
+    async identify(callback) {
+      const signedIn = await redeem(callback);
+      return { ...signedIn, companies: await companiesOf(signedIn.credential.accessToken) };
     },
 
     async prepare() {
@@ -145,6 +129,35 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     },
   };
 
+  async function redeem({ parameters, state, codeVerifier }: Callback) {
+    if (!parameters.has('code') && !parameters.has('error')) {
+      throw new NeonpanelError('refused', 'NeonPanel sent neither a code nor an error');
+    }
+    const server = await metadata();
+    const [client, authentication] = await ourClient();
+    const response = await settle(async () => {
+      const answer = oauth.validateAuthResponse(server, client, parameters, state);
+      return oauth.processAuthorizationCodeResponse(
+        server,
+        client,
+        await oauth.authorizationCodeGrantRequest(
+          server,
+          client,
+          authentication,
+          answer,
+          redirectUri,
+          codeVerifier,
+          requestOptions(),
+        ),
+      );
+    });
+    const claims = await verify(response.access_token, server);
+    if (claims.sub.startsWith(SERVICE_SUBJECT)) {
+      throw new NeonpanelError('refused', 'NeonPanel’s user has the name of a service account');
+    }
+    return { subject: claims.sub, credential: credential(response, claims, undefined) };
+  }
+
   /** @param subject whom NeonPanel has to take the client for, if that is known */
   async function serviceToken(
     { clientId, clientSecret }: { clientId: string; clientSecret: string },
@@ -191,9 +204,7 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
   /** One cheap call before anything is stored: a token the API does not take is worth nothing. */
   async function proveAccess(accessToken: string): Promise<void> {
     try {
-      const query = { page: 1, per_page: 10 };
-      const deadline = now() + API_PROOF_DEADLINE_MS;
-      await api.call({ method: 'GET', path: '/companies', query, accessToken, deadline });
+      await firstCompanies(accessToken, API_PROOF_DEADLINE_MS);
     } catch (error) {
       if (!(error instanceof NeonpanelError)) throw error;
       const { kind, status, detail } = error;
@@ -204,6 +215,25 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
         { cause: error, ...(status && { status }), ...(detail && { detail }) },
       );
     }
+  }
+
+  /** By which people recognise their account; none if NeonPanel does not say. */
+  async function companiesOf(accessToken: string): Promise<string[]> {
+    try {
+      const { body } = await firstCompanies(accessToken, NAMES_DEADLINE_MS);
+      const { data } = Object(body) as { data?: unknown };
+      const names = [data].flat().map((company) => (Object(company) as { name?: unknown }).name);
+      return names.filter((name) => typeof name === 'string').map((n) => n.slice(0, MAX_NAME));
+    } catch (error) {
+      if (error instanceof NeonpanelError) return [];
+      throw error;
+    }
+  }
+
+  function firstCompanies(accessToken: string, withinMs: number) {
+    const query = { page: 1, per_page: 10 };
+    const deadline = now() + withinMs;
+    return api.call({ method: 'GET', path: '/companies', query, accessToken, deadline });
   }
 
   function credential(

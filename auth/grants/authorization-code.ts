@@ -1,6 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { codeKey, type Grant, grantKey, isGrantId, openedBy } from '../../adapters/grants.ts';
+import {
+  codeKey,
+  connectedApp,
+  type Grant,
+  grantKey,
+  isGrantId,
+  openedBy,
+} from '../../adapters/grants.ts';
 import type { CodeRecord } from '../../adapters/oidc-models.ts';
 import { digest, isSame } from '../../adapters/secrets.ts';
 import { auditRequest } from '../../http/context.ts';
@@ -18,7 +25,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * and the store does not cost the client its code, and a crash before the commit leaves the code as it was.
  */
 export function authorizationCode(options: GrantHandlerOptions) {
-  const { store, grants, ending, clients, secrets, config, now } = options;
+  const { store, grants, ending, connections, clients, secrets, config, now } = options;
 
   return async function redeemCode(ctx: KoaContextWithOIDC): Promise<void> {
     const code = requiredParameter(ctx, 'code');
@@ -52,6 +59,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
       createdAt: now(),
       codeHash: hash,
       masterKey: refreshable ? secrets.masterKeyIds[0] : undefined,
+      app: connectedApp(client.clientName, redirectUri),
       nonce: payload.nonce,
       authTime: payload.authTime,
     };
@@ -64,6 +72,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     if (!(await grants.open(grantId, grant, stored.version, lifetime))) {
       throw refuse('lost the race for the code');
     }
+    connections.opened(grantId, grant, lifetime);
     ctx.body = {
       ...tokens,
       ...(refreshable && { refresh_token: mintRefreshToken(secrets, { grantId, generation: 0 }) }),
@@ -84,7 +93,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     const { clientId: client_id, accountId: subject } = grant;
     note(ctx, { grant: grantId, subject });
     if (now() - grant.createdAt < RACE_MS) throw refuse('code was redeemed a moment ago');
-    await ending.end(grantId);
+    await ending.end(grantId, 'replayed');
     auditRequest(ctx, 'grant.ended', {
       outcome: 'code_replayed',
       client_id,

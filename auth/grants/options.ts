@@ -1,5 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { Clients } from '../../adapters/clients.ts';
+import type { Connections } from '../../adapters/connections.ts';
 import type { GrantEnding } from '../../adapters/grant-ending.ts';
 import type { Grants } from '../../adapters/grants.ts';
 import type { RateLimits } from '../../adapters/rate-limits.ts';
@@ -13,6 +14,7 @@ export interface GrantHandlerOptions {
   readonly store: Store;
   readonly grants: Grants;
   readonly ending: GrantEnding;
+  readonly connections: Pick<Connections, 'opened' | 'renewed'>;
   readonly clients: Clients;
   readonly secrets: Secrets;
   readonly limits: RateLimits;

@@ -14,7 +14,7 @@ import { clientIsGone, type GrantHandlerOptions } from './options.ts';
  * means is decided in ../refresh-token.ts.
  */
 export function refreshToken(options: GrantHandlerOptions) {
-  const { grants, ending, clients, secrets, limits, config, now } = options;
+  const { grants, ending, connections, clients, secrets, limits, config, now } = options;
 
   return async function refresh(ctx: KoaContextWithOIDC): Promise<void> {
     const presented = readRefreshToken(secrets, requiredParameter(ctx, 'refresh_token'));
@@ -35,7 +35,7 @@ export function refreshToken(options: GrantHandlerOptions) {
 
       const verdict = judge(grant, generation, now(), config.refreshGraceSeconds);
       if (verdict === 'replayed') {
-        await ending.end(grantId);
+        await ending.end(grantId, 'replayed');
         auditRequest(ctx, 'grant.ended', {
           outcome: 'refresh_token_replayed',
           client_id: client.clientId,
@@ -55,6 +55,7 @@ export function refreshToken(options: GrantHandlerOptions) {
         if (!(await clients.keepFor(client.clientId, endsAt))) throw clientIsGone();
         // Lost to a parallel request with the same token: look again, it is a repeat now.
         if (!(await grants.replace(grantId, rotated, version, refreshTokenTtlSeconds))) continue;
+        connections.renewed(grantId, rotated, refreshTokenTtlSeconds);
       }
       const newest = { grantId, generation: generation + 1 };
       const successor = mintRefreshToken(secrets, newest, masterKey);

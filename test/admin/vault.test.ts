@@ -16,6 +16,7 @@ import type { Store } from '../../adapters/store.ts';
 import { loadConfig } from '../../config.ts';
 import { StoreUnavailable } from '../../errors.ts';
 import { createLog } from '../../log.ts';
+import { openAccount } from '../account/support.ts';
 import { approve, openConsent } from '../login-support.ts';
 import { admin } from '../support/admin.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
@@ -79,6 +80,7 @@ async function begin(harness: Harness): Promise<Begun> {
   const code = (await signIn(harness, attempt)).searchParams.get('code')!;
   const started = await openConsent(harness, { client });
   const login = await approve(harness, started);
+  await openAccount(harness, sandbox.users[0]!);
   return {
     connection,
     bill,

@@ -5,7 +5,8 @@ import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { launchChromium } from '../support/chromium.ts';
 import { startHarness } from '../support/harness.ts';
-import { authorizationRequest, redeem, register } from '../support/oauth.ts';
+import { grantOf, openAccount, SESSION_COOKIE, sessionIn } from '../account/support.ts';
+import { authorizationRequest, connect, redeem, register } from '../support/oauth.ts';
 import { type Language, LANGUAGE_CODES } from '../../views/languages.ts';
 import { fill, TEXTS } from '../../views/texts/texts.ts';
 import { startConnector } from './connector.ts';
@@ -61,7 +62,56 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.goto(request.href);
   },
   'request over': (page) => page.goto(`${url}/interaction/aaaaaaaaaaaaaaaaaaaaa`),
+  'account, signed out': (page) => page.goto(`${url}/account`),
+  'account, over': async (page) => {
+    await beSignedIn('o'.repeat(43));
+    await page.goto(`${url}/account`);
+    await context.clearCookies({ name: SESSION_COOKIE });
+  },
+  account: async (page) => {
+    await beSignedIn((await account).id);
+    await page.goto(`${url}/account`);
+  },
+  'account, one to disconnect': async (page) => {
+    await PAGES.account!(page);
+    await page.click('.connection a >> nth=0');
+  },
+  'account, all to disconnect': async (page) => {
+    await PAGES.account!(page);
+    await page.click('a[href="/account/disconnect"]');
+  },
+  'account, nothing connected': async (page) => {
+    await beSignedIn((await nobody).id);
+    await page.goto(`${url}/account`);
+    await context.clearCookies({ name: SESSION_COOKIE });
+  },
+  'account, sign-in over': (page) =>
+    page.goto(`${url}/oauth2/authorize/callback?state=account-over.x`),
 };
+
+/** Somebody who signed in, in a browser that does without what this one looks at. */
+const account = (async () => {
+  for (const [client_name, uri] of [
+    ['ChatGPT', 'https://chatgpt.com/connector_platform_oauth_redirect'],
+    ['Claude Code', 'http://localhost:54545/callback'],
+    ['Cursor', 'cursor://anysphere.cursor-mcp/oauth/callback'],
+  ] as const)
+    await connect(harness, { metadata: { client_name, redirect_uris: [uri] } });
+  const gone = await connect(harness, { metadata: { client_name: 'Gone' } });
+  const { browser } = await openAccount(harness, sandbox.users[0]!);
+  const id = sessionIn(browser, url)!;
+  const question = await browser.goto(`${url}/account/disconnect/${grantOf(gone.tokens)}`);
+  await question.form().submit();
+  return { id };
+})();
+const nobody = openAccount(harness, sandbox.users[1]!).then(({ browser }) => ({
+  id: sessionIn(browser, url)!,
+}));
+
+const beSignedIn = (value: string) =>
+  context.addCookies([
+    { name: SESSION_COOKIE, value, domain: 'localhost', path: '/', secure: true, httpOnly: true },
+  ]);
 
 /** A page that watches what the browser complains of, and whom it asks. */
 async function open(t: ExecutionContext, language: Language = 'en') {
@@ -162,7 +212,7 @@ test.serial(
   async (t) => {
     const { page } = await open(t);
     await page.setViewportSize({ width: 360, height: 640 });
-    for (const go of [PAGES.home!, PAGES['consent, verified']!]) {
+    for (const go of [PAGES.home!, PAGES['consent, verified']!, PAGES.account!]) {
       await page.emulateMedia({ forcedColors: 'active' });
       await go(page);
       const targets = await page.locator('button, a, input:not([type=hidden])').evaluateAll((all) =>
@@ -240,6 +290,96 @@ test.serial(
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     t.is(await page.evaluate(() => document.activeElement!.getAttribute('value')), 'approve');
+  },
+);
+
+test.serial(
+  'the page of connected apps is read app by app: whose address, what it may do, how it is used, how to end it',
+  async (t) => {
+    const { page } = await open(t);
+    await PAGES.account!(page);
+    const { account: says, consent } = TEXTS.en;
+    const text = await read(page);
+    const app = text.slice(text.indexOf('- region "chatgpt.com"'));
+    inOrder(t, app, [
+      '- heading "chatgpt.com" [level=2]',
+      fill(consent.verified, { app: 'ChatGPT' }),
+      '- list:',
+      says.mayRead,
+      says.mayWrite,
+      `- term: ${says.first}`,
+      '- definition:',
+      '- time:',
+      `- term: ${says.calls}`,
+      `- link "${says.disconnect} chatgpt.com, connected `,
+    ]);
+    inOrder(t, text, [
+      `- heading "${says.title}" [level=1]`,
+      `- button "${says.signOut}"`,
+      '- region "',
+      `- link "${says.disconnectAll}"`,
+      `- heading "${says.ended}" [level=2]`,
+      says.why.person,
+      says.again,
+    ]);
+  },
+);
+
+test.serial(
+  '[D5] an app is disconnected by keyboard alone, from the front door through NeonPanel, and back brings nothing back',
+  async (t) => {
+    const { tokens } = await connect(harness, { metadata: { client_name: 'Keyboard' } });
+    const { page, complaints } = await open(t);
+    const { account: says } = TEXTS.en;
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    const tabTo = async (href: string) => {
+      for (let tabs = 0; tabs < 40; tabs++) {
+        await press('Tab');
+        const focused = await page.evaluate(() => document.activeElement?.getAttribute('href'));
+        if (focused === href) return;
+      }
+      t.fail(`${href} can't be reached`);
+    };
+    await page.goto(`${url}/`);
+    await tabTo('/account');
+    await press('Enter');
+    await page.waitForURL(`${url}/account`);
+    await press('Tab', 'Enter');
+    await page.waitForURL((to) => to.origin === sandbox.url);
+    const [ada] = sandbox.users as [(typeof sandbox.users)[0]];
+    await page.focus('body');
+    await press('Tab');
+    await page.keyboard.type(ada.email);
+    await press('Tab');
+    await page.keyboard.type(ada.password);
+    await press('Enter');
+    await page.waitForURL(`${url}/account`);
+    const path = `/account/disconnect/${grantOf(tokens)}`;
+    await tabTo(path);
+    await press('Enter');
+    await page.waitForURL(url + path);
+    t.is(await page.textContent('h1'), 'Disconnect client.example?');
+    await press('Tab', 'Enter');
+    await page.waitForURL(`${url}/account`);
+    t.regex(await read(page), new RegExp(`Keyboard[^]*${says.why.person}`));
+    t.is(await page.locator(`a[href="${path}"]`).count(), 0);
+    await page.goBack();
+    await page.waitForURL(`${url}/account`);
+    t.is(await page.locator(`a[href="${path}"]`).count(), 0);
+
+    await page.getByRole('button', { name: says.signOut }).focus();
+    await press('Enter');
+    await page.waitForSelector('form[action="/account/sign-in"]');
+    await page.goBack();
+    await page.waitForSelector('form[action="/account/sign-in"]');
+    t.is(await page.locator('.connection').count(), 0);
+    t.deepEqual(
+      complaints.filter((each) => !each.startsWith(`asked ${sandbox.url}/`)),
+      [],
+      'no word in the console, and nobody but NeonPanel asked',
+    );
   },
 );
 

@@ -95,6 +95,22 @@ const CONTRACTS: Record<string, Contract> = {
     good: json(200, 'active', 'client_id', 'scope', 'exp', 'sub', 'iss'),
     bare: refusal(400),
   },
+  'GET /account': {
+    good: { status: 200, type: PAGE, with: ['action="/account/sign-in"'] },
+    bare: refusal(406),
+  },
+  'POST /account/sign-in': { good: redirect('/oauth2/authorize?'), bare: refusal(406) },
+  'GET /account/disconnect': {
+    good: { status: 200, type: PAGE, with: ['action="/account/disconnect"'] },
+    bare: refusal(406),
+  },
+  'POST /account/disconnect': { good: redirect('/account'), bare: refusal(406) },
+  'GET /account/disconnect/:uid': {
+    good: { status: 200, type: PAGE, with: ['action="/account/disconnect/'] },
+    bare: refusal(406),
+  },
+  'POST /account/disconnect/:uid': { good: redirect('/account'), bare: refusal(406) },
+  'POST /account/sign-out': { good: redirect('/account'), bare: refusal(406) },
   'POST /mcp': rpc,
   'POST /mcp/': rpc,
   'POST /': rpc,
@@ -241,6 +257,25 @@ test('[N9] in the course of a sign-in every address answers as agreed', async (t
     });
     open.close();
   }
+  const csrfIn = ({ text }: Received) => /name="csrf" value="([^"]+)"/.exec(text)![1]!;
+  const door = await ask('GET /account', '/account');
+  const begin = { csrf: csrfIn(door) };
+  const toNeonpanel = await post('POST /account/sign-in', '/account/sign-in', begin);
+  const returned = await login(harness.sandbox, toNeonpanel.headers.location!);
+  const { pathname, search } = new URL(returned.headers.get('location')!);
+  const cookie = [...jar].map(([key, value]) => `${key}=${value}`).join('; ');
+  const entered = await send(url, pathname + search, { headers: { accept: HTML, cookie } });
+  t.is(entered.headers.location, '/account');
+  const set = entered.headers['set-cookie']!.find((one) => one.includes('-account='))!;
+  jar.set(...(/^([^=]+)=([^;]*)/.exec(set)!.slice(1) as [string, string]));
+  const account = '/account/disconnect';
+  const grantId = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).grant_id;
+  const one = `${account}/${grantId}`;
+  const session = { csrf: csrfIn(await ask('GET /account/disconnect', account)) };
+  await ask('GET /account/disconnect/:uid', one);
+  await post('POST /account/disconnect/:uid', one, session);
+  await post('POST /account/disconnect', account, session);
+  await post('POST /account/sign-out', '/account/sign-out', session);
   await post('POST /oauth2/revoke', '/oauth2/revoke', { token, ...own });
   const rest = Object.keys(CONTRACTS).filter((name) => !asked.has(name));
   for (const name of rest) await ask(name, name.split(' ')[1]!);

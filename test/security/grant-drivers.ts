@@ -69,11 +69,13 @@ export function handlersDriver(
   const ending = createGrantEnding({
     grants,
     vault: createVault({ store, secrets }),
+    connections: { ended: async () => {} },
     login: { revoke: async () => false },
     log,
   });
   const limits = createRateLimits({ factor: 0, now });
-  const options = { config, store, grants, ending, clients, secrets, limits, now };
+  const connections = { opened() {}, renewed() {} };
+  const options = { config, store, grants, ending, connections, clients, secrets, limits, now };
   const codes = createOidcModels(store, clients)('AuthorizationCode');
   const handlers = { code: authorizationCode(options), refresh: refreshToken(options) };
   const verifier = 'v'.repeat(43);

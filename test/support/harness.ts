@@ -52,6 +52,8 @@ export interface HarnessOptions {
   readonly logLevel?: string;
   /** How many clients may wait for their first login, and how often is looked. */
   readonly waitingClients?: Partial<WaitingLimits>;
+  /** How often is looked whether it is time to complete the lists of connections. */
+  readonly missingConnectionsEveryMs?: number;
   /** What legacy streams may take. */
   readonly streams?: Partial<StreamLimits>;
   /** How much of NeonPanel's answers is held. */
@@ -82,12 +84,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients, streams, sockets, answers } = options;
+    const { waitingClients, missingConnectionsEveryMs, streams, sockets, answers } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
       log,
       ...clock,
       waitingClients,
+      missingConnectionsEveryMs,
       streams,
       sockets,
       answers,

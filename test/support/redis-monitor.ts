@@ -2,17 +2,27 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisServer } from './redis.ts';
 
+export interface During<T> {
+  readonly result: T;
+  readonly commands: readonly string[];
+  /** Those about lists of connections. */
+  readonly listing: readonly string[];
+}
+
 /** Everything clients ask of a Redis, as Redis itself sees it. */
 export interface RedisMonitor {
   /**
    * The commands sent while `action` ran, apart from what goes on whether anybody is served or not (the look at the
-   * signing keys, the watch over the connection, the count of waiting clients). What scripts do inside is not counted.
+   * signing keys, the watch over the connection, the count of waiting clients), and apart from the lists of connections,
+   * which are written behind answers. What scripts do inside is not counted.
    */
-  during<T>(action: () => Promise<T>): Promise<{ result: T; commands: string[] }>;
+  during<T>(action: () => Promise<T>): Promise<During<T>>;
   close(): void;
 }
 
 const BACKGROUND = /^"(ping|time|info|monitor|scan)"|\{(keys|clients)\}/i;
+/** The commands about lists of connections (adapters/connections.ts). */
+const LISTS = /:connections"/;
 
 export async function monitorRedis(redis: Pick<RedisServer, 'port'>): Promise<RedisMonitor> {
   const socket = connect(redis.port, '127.0.0.1');
@@ -44,7 +54,10 @@ export async function monitorRedis(redis: Pick<RedisServer, 'port'>): Promise<Re
         )
         .map((line) => line.slice(line.indexOf('] ') + 2))
         .filter((command) => !BACKGROUND.test(command));
-      return { result, commands };
+      const { listing = [], commands: rest = [] } = Object.groupBy(commands, (command) =>
+        LISTS.test(command) ? 'listing' : 'commands',
+      );
+      return { result, commands: rest, listing };
     },
     close: () => socket.destroy(),
   };

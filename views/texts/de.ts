@@ -41,13 +41,67 @@ export const de: Texts = {
     next: 'Wie es weitergeht',
     nextSignIn: 'Sie melden sich bei NeonPanel an, unter {host}.',
     nextReturn: 'Sie kommen zurück zu {target}, und die App ist verbunden.',
-    nextEnd: 'Sie können die Verbindung jederzeit beenden.',
+    nextEnd: 'Sie können die Verbindung jederzeit beenden, unter {place}.',
     approve: 'Weiter zu NeonPanel',
     deny: 'Abbrechen',
     expires: 'Diese Anfrage läuft in {minutes} ab, um {time}.',
     problem: 'Es gibt ein Problem',
     problemChoose:
       'Keine der beiden Schaltflächen wurde gedrückt. Bitte wählen Sie eine von ihnen.',
+  },
+
+  account: {
+    title: 'Verbundene Apps',
+    lead: 'Sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und trennen Sie sie.',
+    how: 'Damit dieser Server weiß, wer Sie sind, melden Sie sich bei NeonPanel an, unter {host}. Ihr Passwort sieht er nie.',
+    howLong: 'Sie bleiben hier {minutes} Minuten angemeldet, oder bis Sie sich abmelden.',
+    signIn: 'Bei NeonPanel anmelden',
+    over: 'Sie sind hier abgemeldet: Ihre Zeit ist um, oder Sie haben sich in einem anderen Tab abgemeldet. Melden Sie sich noch einmal an, um fortzufahren.',
+    user: 'Sie sind als NeonPanel-Nutzer {id} angemeldet.',
+    companies: 'Zu Ihren Firmen gehören: {names}',
+    signOut: 'Abmelden',
+    none: 'Noch keine App verbunden',
+    noneText: 'Wenn Sie eine App mit Ihrem NeonPanel-Konto verbinden, steht sie hier.',
+    connect: 'So verbinden Sie eine App',
+    unknownApp: 'Eine App mit unbekannter Adresse',
+    loopback: 'Ein Programm auf dem Computer, auf dem es verbunden wurde.',
+    appLink: 'Eine App auf einem Gerät, die {target}-Links öffnet.',
+    mayRead:
+      'Sie darf Ihre Firmen, Bestände, Lager, Einstandskosten, COGS, Umsätze und Berichte lesen.',
+    mayWrite:
+      'Sie darf auch Belege anlegen, zum Beispiel Rechnungen. Vorhandenes kann sie weder ändern noch löschen.',
+    mayNotWrite: 'Sie kann nichts anlegen, ändern oder löschen.',
+    first: 'Zuerst verbunden',
+    last: 'Zuletzt benutzt',
+    never: 'Noch nicht benutzt',
+    calls: 'Anzahl der Aufrufe',
+    disconnect: 'Trennen',
+    disconnectWhat: '{target}, verbunden {time}',
+    disconnectAll: 'Alle Apps trennen',
+    counted: 'Aufrufe erscheinen hier innerhalb einer Minute.',
+    some: 'Dies sind die {shown} zuletzt benutzten Verbindungen von {total}.',
+    showAll: 'Alle zeigen',
+    incomplete:
+      'Sie haben mehr Verbindungen, als aufgelistet werden können. „Alle Apps trennen“ beendet sie alle.',
+    ended: 'Kürzlich getrennt',
+    again: 'Um eine App wieder zu benutzen, verbinden Sie sie von der App aus neu.',
+    confirmOne: '{target} trennen?',
+    confirmAll: 'Alle Apps trennen?',
+    count: 'Verbindungen, die beendet werden: {count}',
+    means:
+      'Innerhalb einer Sekunde kommt sie über diesen Server nicht mehr an Ihre NeonPanel-Daten. Was sie vorher gelesen hat, kann sie behalten haben.',
+    meansAll:
+      'Innerhalb einer Sekunde kommt keine von ihnen über diesen Server mehr an Ihre NeonPanel-Daten. Was sie vorher gelesen haben, können sie behalten haben.',
+    keep: 'Abbrechen',
+    why: {
+      person: 'Sie haben sie hier getrennt.',
+      app: 'Die App hat die Verbindung selbst beendet.',
+      operator: 'Die Betreiber dieses Servers haben die Verbindung beendet.',
+      neonpanel: 'NeonPanel hat die Verbindung beendet.',
+      replayed:
+        'Dieser Server hat die Verbindung beendet, weil ein einmaliger Schlüssel der App ein zweites Mal kam.',
+      lost: 'Dieser Server hat die Verbindung beendet, weil ihr Zugang zu NeonPanel verloren ging.',
+    },
   },
 
   home: {
@@ -71,6 +125,9 @@ export const de: Texts = {
     thenAsk: 'Ihre App öffnet eine Seite dieses Servers. Sie sagt, wer fragt und was die App darf.',
     thenSignIn: 'Sie melden sich bei NeonPanel an. Keine App sieht je Ihr Passwort.',
     thenUse: 'Ihre App kann lesen. Belege anlegen kann sie nur, wenn Sie es erlaubt haben.',
+    account: 'Ihre verbundenen Apps',
+    accountText:
+      'Sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und trennen Sie sie:',
     status: 'Zustand',
     statusUp: 'Dieser Server arbeitet.',
     statusDown:
@@ -165,6 +222,26 @@ export const de: Texts = {
       title: 'NeonPanel hat Sie nicht angemeldet',
       text: 'NeonPanel hat diese Anmeldung abgelehnt.',
       todo: 'Sie können es noch einmal versuchen, vielleicht mit einem anderen Konto.',
+    },
+    accountForged: {
+      title: 'Diese Anfrage kann nicht abgeschlossen werden',
+      text: 'Diese Seite muss im selben Browser und in derselben Sitzung geöffnet und beantwortet werden, und nur von dieser Website aus.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps noch einmal.',
+    },
+    accountOver: {
+      title: 'Diese Anmeldung kann nicht mehr abgeschlossen werden',
+      text: 'Sie hat zu lange gedauert, wurde schon abgeschlossen oder in einem anderen Browser begonnen.',
+      todo: 'Melden Sie sich noch einmal an und bleiben Sie von Anfang bis Ende in einem Browser.',
+    },
+    accountDenied: {
+      title: 'Sie sind nicht angemeldet',
+      text: 'Die Anmeldung bei NeonPanel wurde abgebrochen.',
+      todo: 'Sie können es jederzeit noch einmal versuchen.',
+    },
+    accountAway: {
+      title: 'Sie können gerade nicht angemeldet werden',
+      text: 'NeonPanel oder ein Teil dieses Dienstes antwortet nicht.',
+      todo: 'Versuchen Sie es gleich noch einmal.',
     },
     notAnAddress: {
       title: 'Diese App ist nicht zu erkennen',

@@ -43,12 +43,67 @@ export const en = {
     next: 'What happens next',
     nextSignIn: 'You sign in at NeonPanel, at {host}.',
     nextReturn: 'You are sent back to {target}, and the app is connected.',
-    nextEnd: 'You can end the connection at any time.',
+    nextEnd: 'You can end the connection at any time, at {place}.',
     approve: 'Continue to NeonPanel',
     deny: 'Cancel',
     expires: 'This request expires in {minutes}, at {time}.',
     problem: 'There is a problem',
     problemChoose: 'Neither of the two buttons was pressed. Please choose one of them.',
+  },
+
+  /** The page of connected apps. */
+  account: {
+    title: 'Connected apps',
+    lead: 'See which apps work with your NeonPanel account through this server, and disconnect them.',
+    how: 'To know who you are, this server has you sign in at NeonPanel, at {host}. It never sees your password.',
+    howLong: 'You stay signed in here for {minutes} minutes, or until you sign out.',
+    signIn: 'Sign in at NeonPanel',
+    over: 'You are signed out here: your time is over, or you have signed out in another tab. Sign in again to go on.',
+    user: 'You are signed in as NeonPanel user {id}.',
+    companies: 'Among your companies: {names}',
+    signOut: 'Sign out',
+    none: 'No apps connected yet',
+    noneText: 'An app that you connect to your NeonPanel account will be listed here.',
+    connect: 'How to connect an app',
+    unknownApp: 'An app of unknown address',
+    loopback: 'A program on the computer on which it was connected.',
+    appLink: 'An app on a device, which opens {target} links.',
+    mayRead:
+      'It may read your companies, inventory, warehouses, landed cost, COGS, revenue and reports.',
+    mayWrite:
+      'It may also create documents, such as bills. It can’t change or delete what is there.',
+    mayNotWrite: 'It can’t create, change or delete anything.',
+    first: 'First connected',
+    last: 'Last used',
+    never: 'Not used yet',
+    calls: 'Number of calls',
+    disconnect: 'Disconnect',
+    disconnectWhat: '{target}, connected {time}',
+    disconnectAll: 'Disconnect all apps',
+    counted: 'Calls show up here within a minute.',
+    some: 'These are the {shown} connections used last, of {total}.',
+    showAll: 'Show all',
+    incomplete:
+      'You have more connections than can be listed. “Disconnect all apps” ends all of them.',
+    ended: 'Recently disconnected',
+    again: 'To use an app again, connect it anew from that app.',
+    confirmOne: 'Disconnect {target}?',
+    confirmAll: 'Disconnect all apps?',
+    count: 'Connections that will end: {count}',
+    means:
+      'It can no longer reach your NeonPanel data through this server, within a second. What it has read before, it may have kept.',
+    meansAll:
+      'None of them can reach your NeonPanel data through this server any more, within a second. What they have read before, they may have kept.',
+    keep: 'Cancel',
+    why: {
+      person: 'You disconnected it here.',
+      app: 'The app itself ended the connection.',
+      operator: 'The operators of this server ended the connection.',
+      neonpanel: 'NeonPanel ended the connection.',
+      replayed:
+        'This server ended the connection, because a one-time key of the app came a second time.',
+      lost: 'This server ended the connection, because its access to NeonPanel was lost.',
+    },
   },
 
   home: {
@@ -72,6 +127,9 @@ export const en = {
     thenAsk: 'Your app opens a page of this server. It says who asks and what the app may do.',
     thenSignIn: 'You sign in at NeonPanel. No app ever sees your password.',
     thenUse: 'Your app can read. It can create documents only if you have allowed that.',
+    account: 'Your connected apps',
+    accountText:
+      'See which apps work with your NeonPanel account through this server, and disconnect them:',
     status: 'Status',
     statusUp: 'This server is working.',
     statusDown: 'A part of this server is not answering right now. Please try again in a moment.',
@@ -167,6 +225,26 @@ export const en = {
       title: 'NeonPanel did not sign you in',
       text: 'NeonPanel has refused this sign-in.',
       todo: 'You can try again, perhaps with another account.',
+    },
+    accountForged: {
+      title: 'This request can’t be completed',
+      text: 'This page must be opened and answered in the same browser and session, and only from this site.',
+      todo: 'Open the page of your connected apps again.',
+    },
+    accountOver: {
+      title: 'This sign-in can no longer be completed',
+      text: 'It took too long, was completed already, or was started in another browser.',
+      todo: 'Sign in once more, and stay in one browser from beginning to end.',
+    },
+    accountDenied: {
+      title: 'You are not signed in',
+      text: 'The sign-in at NeonPanel was cancelled.',
+      todo: 'You can try again at any time.',
+    },
+    accountAway: {
+      title: 'You can’t be signed in right now',
+      text: 'NeonPanel, or a part of this service, is not answering.',
+      todo: 'Try again in a moment.',
     },
     notAnAddress: {
       title: 'This app can’t be recognised',

@@ -41,12 +41,66 @@ export const es: Texts = {
     next: 'Qué pasa después',
     nextSignIn: 'Usted inicia sesión en NeonPanel, en {host}.',
     nextReturn: 'Vuelve a {target}, y la aplicación queda conectada.',
-    nextEnd: 'Puede terminar la conexión en cualquier momento.',
+    nextEnd: 'Puede terminar la conexión en cualquier momento, en {place}.',
     approve: 'Continuar a NeonPanel',
     deny: 'Cancelar',
     expires: 'Esta solicitud caduca en {minutes}, a las {time}.',
     problem: 'Hay un problema',
     problemChoose: 'No se ha pulsado ninguno de los dos botones. Elija uno de ellos.',
+  },
+
+  account: {
+    title: 'Aplicaciones conectadas',
+    lead: 'Vea qué aplicaciones trabajan con su cuenta de NeonPanel a través de este servidor, y desconéctelas.',
+    how: 'Para saber quién es usted, este servidor le pide que inicie sesión en NeonPanel, en {host}. Nunca ve su contraseña.',
+    howLong: 'Su sesión aquí dura {minutes} minutos, o hasta que la cierre.',
+    signIn: 'Iniciar sesión en NeonPanel',
+    over: 'Su sesión ha terminado: se acabó el tiempo o la cerró en otra pestaña. Inicie sesión otra vez para continuar.',
+    user: 'Ha iniciado sesión como usuario {id} de NeonPanel.',
+    companies: 'Entre sus empresas: {names}',
+    signOut: 'Cerrar sesión',
+    none: 'Todavía no hay aplicaciones conectadas',
+    noneText: 'Una aplicación que conecte a su cuenta de NeonPanel aparecerá aquí.',
+    connect: 'Cómo conectar una aplicación',
+    unknownApp: 'Una aplicación de dirección desconocida',
+    loopback: 'Un programa en el ordenador en el que se conectó.',
+    appLink: 'Una aplicación en un dispositivo, que abre enlaces {target}.',
+    mayRead:
+      'Puede leer sus empresas, inventario, almacenes, costes de importación, COGS, ingresos e informes.',
+    mayWrite:
+      'También puede crear documentos, por ejemplo facturas. No puede cambiar ni borrar lo que hay.',
+    mayNotWrite: 'No puede crear, cambiar ni borrar nada.',
+    first: 'Primera conexión',
+    last: 'Último uso',
+    never: 'Aún sin usar',
+    calls: 'Número de llamadas',
+    disconnect: 'Desconectar',
+    disconnectWhat: '{target}, conectada el {time}',
+    disconnectAll: 'Desconectar todas las aplicaciones',
+    counted: 'Las llamadas aparecen aquí en menos de un minuto.',
+    some: 'Estas son las {shown} conexiones usadas más recientemente, de {total}.',
+    showAll: 'Mostrar todas',
+    incomplete:
+      'Tiene más conexiones de las que se pueden mostrar. «Desconectar todas las aplicaciones» termina todas.',
+    ended: 'Desconectadas recientemente',
+    again: 'Para volver a usar una aplicación, conéctela de nuevo desde ella.',
+    confirmOne: '¿Desconectar {target}?',
+    confirmAll: '¿Desconectar todas las aplicaciones?',
+    count: 'Conexiones que terminarán: {count}',
+    means:
+      'En menos de un segundo deja de tener acceso a sus datos de NeonPanel a través de este servidor. Puede haber guardado lo que leyó antes.',
+    meansAll:
+      'En menos de un segundo ninguna tiene ya acceso a sus datos de NeonPanel a través de este servidor. Pueden haber guardado lo que leyeron antes.',
+    keep: 'Cancelar',
+    why: {
+      person: 'Usted la desconectó aquí.',
+      app: 'La propia aplicación terminó la conexión.',
+      operator: 'Quienes administran este servidor terminaron la conexión.',
+      neonpanel: 'NeonPanel terminó la conexión.',
+      replayed:
+        'Este servidor terminó la conexión, porque una clave de un solo uso de la aplicación llegó por segunda vez.',
+      lost: 'Este servidor terminó la conexión, porque se perdió su acceso a NeonPanel.',
+    },
   },
 
   home: {
@@ -71,6 +125,9 @@ export const es: Texts = {
       'Su aplicación abre una página de este servidor, que dice quién pregunta y qué podrá hacer la aplicación.',
     thenSignIn: 'Usted inicia sesión en NeonPanel. Ninguna aplicación ve nunca su contraseña.',
     thenUse: 'Su aplicación puede leer. Solo puede crear documentos si usted lo ha permitido.',
+    account: 'Sus aplicaciones conectadas',
+    accountText:
+      'Vea qué aplicaciones trabajan con su cuenta de NeonPanel a través de este servidor, y desconéctelas:',
     status: 'Estado',
     statusUp: 'Este servidor funciona.',
     statusDown:
@@ -165,6 +222,26 @@ export const es: Texts = {
       title: 'NeonPanel no ha iniciado su sesión',
       text: 'NeonPanel ha rechazado este inicio de sesión.',
       todo: 'Puede intentarlo de nuevo, quizá con otra cuenta.',
+    },
+    accountForged: {
+      title: 'Esta solicitud no se puede completar',
+      text: 'Esta página debe abrirse y responderse en el mismo navegador y la misma sesión, y solo desde este sitio.',
+      todo: 'Abra otra vez la página de sus aplicaciones conectadas.',
+    },
+    accountOver: {
+      title: 'Este inicio de sesión ya no se puede completar',
+      text: 'Tardó demasiado, ya se completó o se inició en otro navegador.',
+      todo: 'Inicie sesión otra vez y no cambie de navegador hasta el final.',
+    },
+    accountDenied: {
+      title: 'No ha iniciado sesión',
+      text: 'El inicio de sesión en NeonPanel se canceló.',
+      todo: 'Puede intentarlo de nuevo en cualquier momento.',
+    },
+    accountAway: {
+      title: 'Ahora mismo no se puede iniciar sesión',
+      text: 'NeonPanel o una parte de este servicio no responde.',
+      todo: 'Inténtelo de nuevo en un momento.',
     },
     notAnAddress: {
       title: 'No se puede reconocer esta aplicación',

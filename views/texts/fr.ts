@@ -42,12 +42,67 @@ export const fr: Texts = {
     next: 'Et ensuite',
     nextSignIn: 'Vous vous connectez à NeonPanel, sur {host}.',
     nextReturn: 'Vous revenez à {target}, et l’application est connectée.',
-    nextEnd: 'Vous pouvez mettre fin à cet accès à tout moment.',
+    nextEnd: 'Vous pouvez mettre fin à cet accès à tout moment, à l’adresse {place}.',
     approve: 'Continuer vers NeonPanel',
     deny: 'Annuler',
     expires: 'Cette demande expire dans {minutes}, à {time}.',
     problem: 'Il y a un problème',
     problemChoose: 'Aucun des deux boutons n’a été utilisé. Veuillez choisir l’un d’eux.',
+  },
+
+  account: {
+    title: 'Applications connectées',
+    lead: 'Voyez quelles applications utilisent votre compte NeonPanel par ce serveur, et déconnectez-les.',
+    how: 'Pour savoir qui vous êtes, ce serveur vous fait vous connecter chez NeonPanel, sur {host}. Il ne voit jamais votre mot de passe.',
+    howLong:
+      'Votre session reste ouverte ici {minutes} minutes, ou jusqu’à ce que vous la fermiez.',
+    signIn: 'Se connecter chez NeonPanel',
+    over: 'Votre session est terminée : son temps est écoulé, ou vous l’avez fermée dans un autre onglet. Connectez-vous à nouveau pour continuer.',
+    user: 'Vous êtes connecté en tant qu’utilisateur NeonPanel {id}.',
+    companies: 'Parmi vos sociétés : {names}',
+    signOut: 'Fermer la session',
+    none: 'Aucune application connectée',
+    noneText: 'Une application que vous connectez à votre compte NeonPanel apparaîtra ici.',
+    connect: 'Comment connecter une application',
+    unknownApp: 'Une application d’adresse inconnue',
+    loopback: 'Un programme sur l’ordinateur où il a été connecté.',
+    appLink: 'Une application sur un appareil, qui ouvre les liens {target}.',
+    mayRead:
+      'Elle peut lire vos sociétés, stocks, entrepôts, coûts de revient, COGS, revenus et rapports.',
+    mayWrite:
+      'Elle peut aussi créer des documents, par exemple des factures. Elle ne peut ni modifier ni supprimer ce qui existe.',
+    mayNotWrite: 'Elle ne peut rien créer, modifier ni supprimer.',
+    first: 'Première connexion',
+    last: 'Dernière utilisation',
+    never: 'Pas encore utilisée',
+    calls: 'Nombre d’appels',
+    disconnect: 'Déconnecter',
+    disconnectWhat: '{target}, connectée le {time}',
+    disconnectAll: 'Déconnecter toutes les applications',
+    counted: 'Les appels apparaissent ici en moins d’une minute.',
+    some: 'Voici les {shown} connexions utilisées en dernier, sur {total}.',
+    showAll: 'Tout afficher',
+    incomplete:
+      'Vous avez plus de connexions qu’il n’est possible d’afficher. « Déconnecter toutes les applications » met fin à toutes.',
+    ended: 'Déconnectées récemment',
+    again: 'Pour utiliser à nouveau une application, connectez-la de nouveau depuis celle-ci.',
+    confirmOne: 'Déconnecter {target} ?',
+    confirmAll: 'Déconnecter toutes les applications ?',
+    count: 'Connexions qui prendront fin : {count}',
+    means:
+      'En moins d’une seconde, elle n’a plus accès à vos données NeonPanel par ce serveur. Elle peut avoir conservé ce qu’elle a lu auparavant.',
+    meansAll:
+      'En moins d’une seconde, aucune n’a plus accès à vos données NeonPanel par ce serveur. Elles peuvent avoir conservé ce qu’elles ont lu auparavant.',
+    keep: 'Annuler',
+    why: {
+      person: 'Vous l’avez déconnectée ici.',
+      app: 'L’application elle-même a mis fin à la connexion.',
+      operator: 'Les exploitants de ce serveur ont mis fin à la connexion.',
+      neonpanel: 'NeonPanel a mis fin à la connexion.',
+      replayed:
+        'Ce serveur a mis fin à la connexion, car une clé à usage unique de l’application est arrivée une seconde fois.',
+      lost: 'Ce serveur a mis fin à la connexion, car son accès à NeonPanel a été perdu.',
+    },
   },
 
   home: {
@@ -74,6 +129,9 @@ export const fr: Texts = {
       'Vous vous connectez à NeonPanel. Aucune application ne voit jamais votre mot de passe.',
     thenUse:
       'Votre application peut lire. Elle ne peut créer des documents que si vous l’avez permis.',
+    account: 'Vos applications connectées',
+    accountText:
+      'Voyez quelles applications utilisent votre compte NeonPanel par ce serveur, et déconnectez-les :',
     status: 'État',
     statusUp: 'Ce serveur fonctionne.',
     statusDown: 'Une partie de ce serveur ne répond pas en ce moment. Réessayez dans un instant.',
@@ -167,6 +225,26 @@ export const fr: Texts = {
       title: 'NeonPanel ne vous a pas connecté',
       text: 'NeonPanel a refusé cette connexion.',
       todo: 'Vous pouvez réessayer, peut-être avec un autre compte.',
+    },
+    accountForged: {
+      title: 'Cette demande ne peut pas aboutir',
+      text: 'Cette page doit être ouverte et validée dans le même navigateur et la même session, et seulement depuis ce site.',
+      todo: 'Ouvrez à nouveau la page de vos applications connectées.',
+    },
+    accountOver: {
+      title: 'Cette connexion ne peut plus aboutir',
+      text: 'Elle a pris trop de temps, a déjà abouti, ou a commencé dans un autre navigateur.',
+      todo: 'Connectez-vous à nouveau, et restez dans un seul navigateur du début à la fin.',
+    },
+    accountDenied: {
+      title: 'Vous n’êtes pas connecté',
+      text: 'La connexion chez NeonPanel a été annulée.',
+      todo: 'Vous pouvez réessayer à tout moment.',
+    },
+    accountAway: {
+      title: 'La connexion est impossible pour le moment',
+      text: 'NeonPanel ou une partie de ce service ne répond pas.',
+      todo: 'Réessayez dans un instant.',
     },
     notAnAddress: {
       title: 'Cette application ne peut pas être reconnue',

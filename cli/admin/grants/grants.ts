@@ -1,4 +1,5 @@
 import { batches } from '../../../adapters/batches.ts';
+import { createConnections } from '../../../adapters/connections.ts';
 import { createGrantEnding, type GrantEnding, type Told } from '../../../adapters/grant-ending.ts';
 import { createGrants, type Grant, isService } from '../../../adapters/grants.ts';
 import { connectNeonpanel } from '../../../adapters/neonpanel/connect.ts';
@@ -69,7 +70,7 @@ export async function endAll(
     for await (const batch of batches(grants, AT_ONCE)) {
       await Promise.all(
         batch.map(async ({ grantId }) => {
-          const { grant, told } = await ending.end(grantId);
+          const { grant, told } = await ending.end(grantId, 'operator');
           // It ended by itself meanwhile.
           if (!grant) return;
           const { clientId: client_id, accountId: subject } = grant;
@@ -85,7 +86,7 @@ export async function endAll(
 }
 
 async function withEnding(session: Session, work: (ending: GrantEnding) => Promise<void>) {
-  const { config, store, secrets, log } = session;
+  const { config, store, secrets, log, now } = session;
   const redirectUri = config.publicUrl + PATHS.callback;
   const neonpanel = connectNeonpanel({ ...session, redirectUri });
   let failures = 0;
@@ -102,9 +103,12 @@ async function withEnding(session: Session, work: (ending: GrantEnding) => Promi
       throw error;
     }
   }
+  const grantLifetimeSeconds = config.refreshTokenTtlSeconds;
+  const connections = createConnections({ store, log, grantLifetimeSeconds, now });
   const ending = createGrantEnding({
     grants: createGrants(store),
     vault: createVault({ store, secrets }),
+    connections,
     login: { revoke },
     log,
   });
@@ -112,6 +116,7 @@ async function withEnding(session: Session, work: (ending: GrantEnding) => Promi
     await work(ending);
   } finally {
     await ending.close();
+    await connections.close();
     await neonpanel.close();
   }
 }
