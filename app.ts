@@ -30,6 +30,7 @@ import { StoreUnavailable } from './errors.ts';
 import { requestContext } from './http/context.ts';
 import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
+import { type LoopLimits, watchEventLoop } from './http/event-loop.ts';
 import { securityHeaders } from './http/headers.ts';
 import { health } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
@@ -55,6 +56,8 @@ import type { StreamLimits } from './mcp/sse/limits.ts';
 import { createToolContexts } from './mcp/tool-context.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
+import type { CensusTimes } from './metrics/census.ts';
+import { startMetrics } from './metrics/metrics.ts';
 import { createViews } from './views/render.ts';
 
 export interface RunningApp {
@@ -76,6 +79,8 @@ const VERSION = (
  * @param options.now epoch milliseconds; injected by tests
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
+ * @param options.census when records are counted; lowered by tests
+ * @param options.eventLoop when it counts as slow or stuck; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -87,9 +92,11 @@ export async function startApp(
     waitingClients?: Partial<WaitingLimits> | undefined;
     resolve?: ResolveName;
     streams?: Partial<StreamLimits> | undefined;
+    census?: Partial<CensusTimes> | undefined;
+    eventLoop?: Partial<LoopLimits> | undefined;
   },
 ): Promise<RunningApp> {
-  const { log, now = Date.now } = options;
+  const { now = Date.now } = options;
   const { publicUrl } = config;
 
   const views = createViews({
@@ -100,7 +107,19 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const { store, isSettled } = watchOutages(await openStore(config.store, { log, now }));
+  const metrics = await startMetrics({
+    port: config.adminPort,
+    log: options.log,
+    tools: tools.map(({ name }) => name),
+    census: options.census,
+  });
+  const { log } = metrics;
+
+  const opened = await openStore(config.store, { log, now }).catch(async (error) => {
+    await metrics.close();
+    throw error;
+  });
+  const { store, isSettled, isAway } = watchOutages(metrics.measured(opened));
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -133,7 +152,7 @@ export async function startApp(
   });
   const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
     async (error) => {
-      await store.close();
+      await Promise.all([store.close(), metrics.close()]);
       throw error;
     },
   );
@@ -229,6 +248,7 @@ export async function startApp(
   });
   app.silent = true;
   let stopping = false;
+  if (metrics.requests) app.use(metrics.requests);
   app.use((_, next) => withPatience(next));
   app.use(requestContext(log));
   app.use(errorEdge(errorPage));
@@ -240,7 +260,9 @@ export async function startApp(
     await store.ping();
     await keyRing.refresh();
   };
-  app.use(health({ version: VERSION, ready, stopping: () => stopping }));
+  const eventLoop = watchEventLoop(options.eventLoop);
+  const observed = { version: VERSION, ready, eventLoop: eventLoop.state };
+  app.use(health({ ...observed, stopping: () => stopping, neonpanel: neonpanel.state }));
   app.use(resourceMetadata(publicUrl));
   app.use(mcp);
   app.use(sse.middleware);
@@ -248,7 +270,29 @@ export async function startApp(
   const { url, apiUrl } = config.neonpanel;
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
   const { openaiAppsChallenge } = config;
-  app.use(site({ publicUrl, version: VERSION, views, ready, openApi, openaiAppsChallenge }));
+  app.use(
+    site({
+      publicUrl,
+      version: VERSION,
+      views,
+      ready,
+      neonpanel: neonpanel.state,
+      openApi,
+      openaiAppsChallenge,
+    }),
+  );
+  metrics.watch({
+    ...observed,
+    store,
+    masterKeys: secrets.masterKeyIds,
+    storeIsAway: isAway,
+    storeIsSettled: isSettled,
+    signingKeys: keyRing.stages,
+    streams: sse.open,
+    idleServers: lend.idle,
+    upstream: api.connections,
+    now,
+  });
 
   let listening: Listening;
   try {
@@ -256,7 +300,8 @@ export async function startApp(
     listening = await listen(app.callback(), config.host, config.port);
   } catch (error) {
     keyRing.close();
-    await waitingClients.close();
+    eventLoop.close();
+    await Promise.all([waitingClients.close(), metrics.close()]);
     await store.close();
     throw error;
   }
@@ -268,7 +313,8 @@ export async function startApp(
       const stopStreams = sleep(graceMs).then(() => sse.stop());
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
-      await waitingClients.close();
+      eventLoop.close();
+      await Promise.all([waitingClients.close(), metrics.close()]);
       await ending.close();
       await Promise.all([store.close(), neonpanel.close()]);
     },

@@ -5,8 +5,10 @@ import { digest, isSame } from '../adapters/secrets.ts';
 import type { WaitingClients } from '../adapters/waiting-clients.ts';
 import type { Config } from '../config.ts';
 import { Refusal } from '../errors.ts';
+import { type Limit, tell } from '../facts.ts';
 import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
+import { requestLog } from '../http/context.ts';
 import { acceptRegistration } from './registration.ts';
 
 export interface RegistrationOptions {
@@ -36,10 +38,11 @@ export function createRegistrationEndpoint(
     refuseOversize(ctx, OAUTH_BODY_LIMIT_BYTES);
     checkInitialAccessToken(ctx, config, tokenGuesses);
     const wait = await registrationLimit.secondsToWait(addressOf(ctx));
-    if (wait !== undefined) throw tooManyRequests('rate limit', wait);
+    if (wait !== undefined) throw tooManyRequests(ctx, 'registrations', 'rate limit', wait);
     const metadata = acceptRegistration(await readJson(ctx), config);
     if (!waitingClients.takePlace()) {
-      throw tooManyRequests('too many clients wait for a first login', RETRY_WHEN_FULL_SECONDS);
+      const detail = 'too many clients wait for a first login';
+      throw tooManyRequests(ctx, 'waiting_clients', detail, RETRY_WHEN_FULL_SECONDS);
     }
     replayBody(ctx, JSON.stringify(metadata));
     try {
@@ -65,7 +68,14 @@ function checkInitialAccessToken(
   const [, presented] = /^bearer +(\S+) *$/i.exec(ctx.get('Authorization')) ?? [];
   if (presented === undefined) throw unauthorized(ctx, publicUrl, 'no initial access token');
   const wait = guesses.secondsToWait(addressOf(ctx));
-  if (wait !== undefined) throw tooManyRequests('too many wrong initial access tokens', wait);
+  if (wait !== undefined) {
+    throw tooManyRequests(
+      ctx,
+      'initial_access_tokens',
+      'too many wrong initial access tokens',
+      wait,
+    );
+  }
   const expected = registration.token;
   if (expected !== undefined && isSame(digest(presented), digest(expected))) return;
   guesses.countWrong(addressOf(ctx));
@@ -79,11 +89,18 @@ function unauthorized(ctx: Context, realm: string, detail: string, error = ''): 
 }
 
 /** RFC 6585 §4. The code is the one that MCP clients know for it; one of RFC 7591 would blame their metadata. */
-const tooManyRequests = (detail: string, retryAfterSeconds: number) =>
-  new Refusal('too_many_requests', 429, 'Too many registrations. Try again later.', {
+function tooManyRequests(
+  ctx: Context,
+  limit: Limit,
+  detail: string,
+  retryAfterSeconds: number,
+): Refusal {
+  tell(requestLog(ctx), 'limit', { limit });
+  return new Refusal('too_many_requests', 429, 'Too many registrations. Try again later.', {
     detail,
     retryAfterSeconds,
   });
+}
 
 async function readJson(ctx: Context): Promise<unknown> {
   if (!ctx.is('application/json')) {

@@ -73,6 +73,8 @@ export interface HomePage {
   readonly mcpUrl: string;
   /** This server can serve right now. */
   readonly isReady: boolean;
+  /** Whether NeonPanel answers; nothing is said of what is not known. */
+  readonly neonpanel: 'ok' | 'unavailable' | 'unknown';
 }
 
 /**

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
+import type { NeonpanelOutcome } from '../../facts.ts';
 import type { Log } from '../../log.ts';
 import { type Breaker, isNobodyHome } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
@@ -12,6 +13,7 @@ import {
 import { textOf, Unreadable } from './body.ts';
 import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
+import type { NeonpanelWatch } from './watch.ts';
 
 const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -30,6 +32,7 @@ export interface NeonpanelApiOptions {
   now?: () => number;
   log?: Log;
   breaker: Breaker;
+  watch?: NeonpanelWatch | undefined;
 }
 
 type Outcome =
@@ -45,7 +48,10 @@ type Outcome =
  * The REST client. A GET is repeated once after a reset, a 5xx or a short 429, because it may be; a POST never is,
  * because a lost answer says nothing about what happened.
  */
-export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
+export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi & {
+  /** Connections, those with a request on them, and requests that wait for one. */
+  connections(): { open: number; busy: number; waiting: number };
+} {
   const base = new URL(options.apiUrl);
   const basePath = base.pathname.replace(/\/+$/, '');
   const now = options.now ?? Date.now;
@@ -59,12 +65,27 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     bodyTimeout: SILENCE_TIMEOUT_MS,
   });
 
-  const ask = (target: string, request: ApiRequest, budget: Budget): Promise<Outcome> =>
-    options.breaker.run(
-      () => attempt(pool, target, request, budget, now),
-      (settled) =>
-        settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
-    );
+  async function ask(
+    target: string,
+    request: ApiRequest,
+    budget: Budget,
+    isRetry = false,
+  ): Promise<Outcome> {
+    const started = performance.now();
+    let seen: NeonpanelOutcome = 'not_asked';
+    try {
+      const outcome = await options.breaker.run(
+        () => attempt(pool, target, request, budget, now),
+        (settled) =>
+          settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
+      );
+      seen = seenIn(outcome, budget);
+      return outcome;
+    } finally {
+      const { method, path } = request;
+      options.watch?.saw({ method, path, isRetry }, seen, started);
+    }
+  }
 
   async function call(request: ApiRequest): Promise<ApiResponse> {
     const target = requestTarget(basePath, request, options.arrayStyle);
@@ -78,7 +99,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
       await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
         throw first.error;
       });
-      const second = await ask(target, request, budget);
+      const second = await ask(target, request, budget, true);
       if ('response' in second) return second.response;
       throw second.error;
     } finally {
@@ -86,7 +107,14 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     }
   }
 
-  return { call, close: () => pool.close() };
+  return {
+    call,
+    connections() {
+      const { connected, running, pending, queued } = pool.stats;
+      return { open: connected, busy: running, waiting: pending + queued };
+    },
+    close: () => pool.close(),
+  };
 }
 
 async function attempt(
@@ -134,6 +162,14 @@ function networkOutcome(error: unknown, budget: Budget): Outcome {
       !(error instanceof Unreadable) &&
       code !== 'UND_ERR_INVALID_ARG',
   };
+}
+
+function seenIn(outcome: Outcome, { signal }: Budget): NeonpanelOutcome {
+  if ('response' in outcome) return 'success';
+  if (outcome.silence) return 'silent';
+  if (signal.reason === 'caller gone') return 'abandoned';
+  const { kind } = outcome.error;
+  return kind === 'unavailable' || kind === 'refused' ? 'failed' : kind;
 }
 
 /** Milliseconds to wait before the one retry, or undefined when there is none. */

@@ -8,6 +8,7 @@ import { createBreaker } from './breaker.ts';
 import { createNeonpanelClient } from './client.ts';
 import { createNeonpanelMetadata } from './metadata.ts';
 import { createNeonpanelLogin } from './oauth.ts';
+import { createNeonpanelWatch } from './watch.ts';
 
 /** An exchange with NeonPanel's OAuth endpoints ends within this. */
 export const OAUTH_TIMEOUT_MS = 5_000;
@@ -28,8 +29,10 @@ export function connectNeonpanel(options: {
   const { config, redirectUri, store, secrets, log, now } = options;
   const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const breaker = createBreaker(log);
-  const fetch = createBoundedFetch({ timeoutMs: OAUTH_TIMEOUT_MS, maxBytes: 64 * 1024, breaker });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker });
+  const watch = createNeonpanelWatch(log);
+  const maxBytes = 64 * 1024;
+  const fetch = createBoundedFetch({ timeoutMs: OAUTH_TIMEOUT_MS, maxBytes, breaker, watch });
+  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker, watch });
   const metadata = createNeonpanelMetadata({ url, fetch, now });
   const client = createNeonpanelClient({
     configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
@@ -57,6 +60,8 @@ export function connectNeonpanel(options: {
     metadata,
     client,
     login,
+    /** Whether it answers. */
+    state: () => watch.state(),
     close: async () => void (await Promise.all([api.close(), fetch.close()])),
   };
 }

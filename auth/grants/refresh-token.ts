@@ -1,7 +1,8 @@
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Grant } from '../../adapters/grants.ts';
 import { StoreUnavailable } from '../../errors.ts';
-import { auditRequest } from '../../http/context.ts';
+import { tell } from '../../facts.ts';
+import { auditRequest, requestLog } from '../../http/context.ts';
 import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { judge, mintRefreshToken, readRefreshToken } from '../refresh-token.ts';
@@ -57,6 +58,9 @@ export function refreshToken(options: GrantHandlerOptions) {
       const newest = { grantId, generation: generation + 1 };
       const successor = mintRefreshToken(secrets, newest, masterKey);
       ctx.body = { ...tokens, refresh_token: successor };
+      const isAhead = generation > (grant.generation ?? 0);
+      const as = verdict === 'repeat' ? 'repeated' : isAhead ? 'recovered' : 'rotated';
+      tell(requestLog(ctx), 'refresh', { as });
       return;
     }
     throw new StoreUnavailable(`gave up on a refresh after ${MAX_ATTEMPTS} lost races`);

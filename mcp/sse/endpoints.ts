@@ -18,6 +18,8 @@ import { createStreams } from './streams.ts';
 
 export interface Sse {
   readonly middleware: Middleware;
+  /** Streams that are open. */
+  open(): number;
   /** Ends the streams, each when it has given the answers it owes, and opens no more. */
   stop(): void;
 }
@@ -42,6 +44,7 @@ export function createSse(
   const deliver = createDelivery({ lend, streams, resourceMetadataUrl });
 
   return {
+    open: () => streams.openCount(),
     stop: () => streams.stop(),
     async middleware(ctx, next) {
       const serve = serverOf(ctx.path);

@@ -1,7 +1,9 @@
 import type { Context } from 'koa';
 import { withPatience } from '../../adapters/patience.ts';
 import { Refusal } from '../../errors.ts';
+import { tell } from '../../facts.ts';
 import { requestLog } from '../../http/context.ts';
+import type { Log } from '../../log.ts';
 import type { Caller } from '../caller.ts';
 import { type Credentials, GrantEnded } from '../credentials.ts';
 import type { StreamLimits } from './limits.ts';
@@ -21,9 +23,9 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
      * @throws Refusal 429 above the limits of the grant or the client, 503 above that of the instance
      */
     open(ctx: Context, owner: Caller): void {
-      assertRoom(owner);
-      const started = performance.now();
       const log = requestLog(ctx);
+      assertRoom(owner, log);
+      const started = performance.now();
       ctx.respond = false;
       const stream = openStream(ctx.res, {
         owner,
@@ -53,6 +55,8 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
       stream.send(json);
     },
 
+    openCount: () => streams.size,
+
     /** Ends every stream, those that owe an answer when they have given it, and opens no more. */
     stop(): void {
       isStopping = true;
@@ -60,13 +64,18 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
     },
   };
 
-  function assertRoom(owner: Caller): void {
+  function assertRoom(owner: Caller, log: Log): void {
     if (isStopping) throw full('This server is about to stop.', 1);
-    if (streams.size >= limits.inAll) throw full('No more streams can be opened.', 30);
+    const refused = () => tell(log, 'limit', { limit: 'streams' });
+    if (streams.size >= limits.inAll) {
+      refused();
+      throw full('No more streams can be opened.', 30);
+    }
     const owners = [...streams.values()].map((stream) => stream.owner);
     const ofGrant = owners.filter(({ grantId }) => grantId === owner.grantId).length;
     const ofClient = owners.filter(({ clientId }) => clientId === owner.clientId).length;
     if (ofGrant < limits.perGrant && ofClient < limits.perClient) return;
+    refused();
     const description = 'Too many streams are open. Close one, or use the address /mcp.';
     throw new Refusal('too_many_requests', 429, description, { retryAfterSeconds: 30 });
   }
