@@ -69,7 +69,7 @@ export function showCensus(
         const census = latest();
         if (census) for (const [labels, value] of values(census)) this.set(labels, value);
         // prom-client shows a gauge without labels as zero.
-        else this.remove();
+        else if (labelNames.length === 0) this.remove();
       },
     });
   }

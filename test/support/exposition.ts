@@ -92,8 +92,9 @@ function sampleOf(line: string): Sample {
 }
 
 function valueOf(text: string, line: string): number {
-  if (text === 'NaN') return NaN;
-  if (/^[+-]?Inf$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  // As Go reads them: in any case.
+  if (/^nan$/i.test(text)) return NaN;
+  if (/^[+-]?inf$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   const value = Number(text);
   if (Number.isNaN(value)) throw new Error(`no number: ${line}`);
   return value;
