@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
+import { sizeOf } from '../../json-size.ts';
 import type { Log } from '../../log.ts';
 import { type Breaker, isNobodyHome } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
@@ -10,7 +11,7 @@ import {
   type ApiResponse,
   type NeonpanelApi,
 } from './neonpanel.ts';
-import { textOf, Unreadable } from './body.ts';
+import { LONG_TEXT, MAX_ANSWER_VALUES, textOf, Unreadable } from './body.ts';
 import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
 import type { NeonpanelWatch } from './watch.ts';
@@ -138,13 +139,28 @@ async function attempt(
   } catch (error) {
     return networkOutcome(error, budget);
   }
+  if (answer.status < 300 && sizeOf(answer.text, MAX_ANSWER_VALUES).values > MAX_ANSWER_VALUES) {
+    return tooLarge(request, answer);
+  }
   try {
-    return { response: readAnswer(answer, now()) };
+    const response = readAnswer(answer, now());
+    if (answer.text.length > LONG_TEXT) await turn();
+    return { response };
   } catch (error) {
     if (!(error instanceof NeonpanelError)) throw error;
     const transient = answer.status === 429 || answer.status >= 500;
     return { error, transient, silence: isNobodyHome(answer.status) };
   }
+}
+
+/** Of a change it is not known what became of it; what was only read can be read in parts. */
+function tooLarge({ method }: ApiRequest, { status }: RawAnswer): Outcome {
+  const error = new NeonpanelError(
+    method === 'GET' ? 'too_large' : 'unavailable',
+    'NeonPanel answered too much',
+    { status, detail: `more than ${MAX_ANSWER_VALUES} values` },
+  );
+  return { error, transient: false, silence: false };
 }
 
 function networkOutcome(error: unknown, budget: Budget): Outcome {
@@ -169,7 +185,7 @@ function seenIn(outcome: Outcome, { signal }: Budget): NeonpanelOutcome {
   if (outcome.silence) return 'silent';
   if (signal.reason === 'caller gone') return 'abandoned';
   const { kind } = outcome.error;
-  return kind === 'unavailable' || kind === 'refused' ? 'failed' : kind;
+  return kind === 'unavailable' || kind === 'refused' || kind === 'too_large' ? 'failed' : kind;
 }
 
 /** Milliseconds to wait before the one retry, or undefined when there is none. */
