@@ -42,10 +42,14 @@ export function watchEventLoop(lowered: Partial<LoopLimits> = {}): LoopWatch {
   const limits = { ...LOOP_LIMITS, ...lowered };
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const judge = createLoopJudge(limits);
+  let since = performance.now();
   delay.enable();
   const timer = setInterval(() => {
-    // The timer that measures is part of what it measures. Without a single one in the window, nothing ran at all.
-    judge.add(Math.max(0, delay.percentile(99) / NS_PER_MS - RESOLUTION_MS));
+    const now = performance.now();
+    // Without a single measurement, nothing has run in all that time. Else the measuring timer is part of what it measures.
+    const p99Ms = delay.count === 0 ? now - since : delay.percentile(99) / NS_PER_MS;
+    judge.add(p99Ms - RESOLUTION_MS);
+    since = now;
     delay.reset();
   }, limits.windowMs).unref();
   return {
