@@ -527,7 +527,7 @@ const FAILURES: readonly Failure[] = [
     saysOfWrite: UNKNOWN,
   },
   {
-    title: '[X21] an answer of more than 2 MB is not taken',
+    title: '[X21] an answer of more than 1 MB is not taken',
     fault: () => ok(`{"data":"${'x'.repeat(3 * 1024 * 1024)}"}`),
     asked: [1, 1],
     says: /usable answer/,

@@ -54,6 +54,7 @@ test.serial(
     const metrics = `http://localhost:${adminPort}/metrics`;
     const inputs = worstInputs(url, connection);
     t.true(inputs.length > 100);
+    const tooLong: string[] = [];
 
     for (const input of inputs) {
       answer = input.neonpanel ?? USUAL;
@@ -82,8 +83,10 @@ test.serial(
       }
       const ms = Math.min(...blocks);
       t.log(`${ms.toFixed(1).padStart(6)} ms  ${input.name}`);
-      t.true(ms < MAX_BLOCK_MS, `${input.name}: ${ms} ms`);
+      if (ms >= MAX_BLOCK_MS)
+        tooLong.push(`${input.name}: ${blocks.map(Math.round).join(', ')} ms`);
     }
+    t.deepEqual(tooLong, []);
   },
 );
 

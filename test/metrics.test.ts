@@ -1,9 +1,15 @@
 import test, { type ExecutionContext } from 'ava';
+import { randomBytes } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { sealContext } from '../adapters/sealed-kinds.ts';
+import { createSecrets } from '../adapters/secrets.ts';
+import type { Store } from '../adapters/store.ts';
+import { createLog } from '../log.ts';
+import { takeCensus } from '../metrics/census.ts';
 import { causeOf, CAUSES } from '../metrics/causes.ts';
 import { routeOf } from '../metrics/routes.ts';
 import { TEXTS } from '../views/texts/texts.ts';
@@ -11,7 +17,7 @@ import { send } from './raw-http.ts';
 import { ROUTES } from './security/routes.ts';
 import { admin } from './support/admin.ts';
 import { openEventStream } from './support/event-stream.ts';
-import { type Exposition, scrape } from './support/exposition.ts';
+import { type Exposition, parseExposition, scrape } from './support/exposition.ts';
 import { restartStore, startHarness } from './support/harness.ts';
 import {
   authorizationRequest,
@@ -26,6 +32,7 @@ import {
   signIn,
   token,
 } from './support/oauth.ts';
+import { createMapStore } from './support/map-store.ts';
 import { freePort } from './support/ports.ts';
 
 /** What is counted, and that nothing else gets into it. One server for all, so its tests are serial. */
@@ -562,4 +569,62 @@ test.serial('every alert is about series that there are, and is explained', asyn
       }
     }
   }
+});
+
+test('a census tells kinds and unknown master keys apart, reads a few at a time, and ends when told', async (t) => {
+  const store = createMapStore();
+  const put = (tag: string, kind: string, value: object | string) =>
+    store.commit([
+      {
+        key: { tag, kind },
+        expect: 'any',
+        put: typeof value === 'string' ? value : JSON.stringify(value),
+        lifetime: 'forever',
+      },
+    ]);
+  const secrets = createSecrets([randomBytes(32)]);
+  for (let i = 0; i < 60; i++) {
+    const accountId = i === 0 ? 'service:x' : '1001';
+    await put(`grant-${i}`.padEnd(20, 'x'), 'grant', {
+      accountId,
+      generation: i,
+      masterKey: 'old',
+    });
+    await put(
+      `client-${i}`,
+      'client',
+      i === 0 ? { kind: 'service', metadata: {} } : { metadata: {} },
+    );
+  }
+  await put('g', 'credential', await secrets.seal({}, sealContext.credential('g', 'a')));
+  await put('neonpanel', 'client', await secrets.seal({}, sealContext.neonpanelClient()));
+  let most = 0;
+  const counting: Store = {
+    ...store,
+    read(...keys) {
+      most = Math.max(most, keys.length);
+      return store.read(...keys);
+    },
+  };
+  const census = takeCensus({
+    store: counting,
+    log: createLog('silent'),
+    now: Date.now,
+    times: { firstAfterMs: 0, everyMs: 60_000 },
+  });
+  t.true(await until(async () => census.latest() !== undefined));
+  const { grants, clients, refreshTokens, sealed } = census.latest()!;
+  t.deepEqual(Object.fromEntries(grants), { user: 59, service: 1 });
+  t.deepEqual(Object.fromEntries(clients), { registered: 59, service: 1 });
+  t.deepEqual(Object.fromEntries(refreshTokens), { old: 60 });
+  t.deepEqual([...sealed.keys()], secrets.masterKeyIds);
+  t.is(most, 50);
+  await t.notThrowsAsync(census.close(), 'although the next one is a minute away');
+  const { Registry } = await import('prom-client');
+  const { showCensus } = await import('../metrics/census-gauges.ts');
+  const registry = new Registry();
+  showCensus([registry], census.latest, ['another']);
+  const shown = parseExposition(await registry.metrics());
+  t.is(shown.sum(`${P}sealed_records`, { kid: 'unknown' }), 2);
+  t.is(shown.sum(`${P}refresh_tokens`, { kid: 'unknown' }), 60);
 });

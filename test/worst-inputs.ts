@@ -21,7 +21,7 @@ const MESSAGE = MIB - 64;
 const TARGET = 12 * KIB;
 const HEADER = 14 * KIB;
 /** Of an answer of NeonPanel's. */
-const ANSWER = 2 * MIB - KIB;
+const ANSWER = MIB - KIB;
 
 const filled = (text: string, length: number): string =>
   text.repeat(Math.ceil(length / text.length)).slice(0, length);
@@ -95,7 +95,10 @@ export function worstInputs(url: string, { client, tokens }: Connection): readon
       'a long text of JSON': fit(call, (length) => JSON.stringify(numbers(length - 2))),
       'a document of many members': fit(create, (length) => members(length)),
       'a document of many lists': fit(create, (length) => list('[[]]', length)),
-      'a document as large as may be': create(members(199_000)),
+      'a document as large as may be': create(members(153_000)),
+      'a document of as many lists as may be': create(list('[0]', 4 * 7_400)),
+      'as many unknown arguments as may be': call(members(153_000)),
+      'as large a _meta as may be': `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":${members(153_000)}}}`,
       'a long search': fit((q) => call(`{"query":${q || '""'}}`, 'search'), string('mug ')),
       'a long company': fit(
         (q) => call(`{"companyUuid":${q || '""'}}`, 'listWarehouses'),
@@ -129,6 +132,8 @@ export function worstInputs(url: string, { client, tokens }: Connection): readon
       )}]`,
     };
     const answers: Record<string, string> = {
+      'as many records as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('{"id":1,"name":"Mug","uuid":"a"}', 32 * 6_200)}}`,
+      'as many members as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":[${members(262_000)}]}`,
       'many records': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('{"id":1,"name":"Mug","uuid":"a"}', ANSWER - 70)}}`,
       'one record of many members': `{"current_page":1,"per_page":60,"last_page":1,"data":[${members(ANSWER - 70)}]}`,
       'many numbers': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('1', ANSWER - 70)}}`,

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 
 /** Its largest real answers have some hundred kilobytes; what is read is checked and written in one piece. */
-const MAX_BODY_BYTES = 2 * 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /**
  * Elements and members of an answer. Checking and writing them takes a microsecond each, in one piece; and no model reads

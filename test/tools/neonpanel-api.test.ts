@@ -260,7 +260,7 @@ test('the deadline is read on the clock it was given in', async (t) => {
   await t.throwsAsync(call({ deadline: 999_999 }), { instanceOf: NeonpanelError });
 });
 
-test('[X21] a body over 2 MB is refused, announced or not, and the socket is closed', async (t) => {
+test('[X21] a body over 1 MB is refused, announced or not, and the socket is closed', async (t) => {
   const { call, sockets } = await stubbedApi(t, (response, _request, hit) => {
     const size = 3 * 1024 * 1024;
     response.writeHead(200, {
@@ -277,9 +277,9 @@ test('[X21] a body over 2 MB is refused, announced or not, and the socket is clo
   }
 });
 
-test('[X21] a body just below 2 MB is read', async (t) => {
+test('[X21] a body just below 1 MB is read', async (t) => {
   const { call } = await stubbedApi(t, (response) =>
-    json(response, 200, { text: 'x'.repeat(2 * 1024 * 1024 - 100) }),
+    json(response, 200, { text: 'x'.repeat(1024 * 1024 - 100) }),
   );
   t.is((await call()).status, 200);
 });
