@@ -132,8 +132,8 @@ export function worstInputs(url: string, { client, tokens }: Connection): readon
       )}]`,
     };
     const answers: Record<string, string> = {
-      'as many records as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('{"id":1,"name":"Mug","uuid":"a"}', 32 * 6_200)}}`,
-      'as many members as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":[${members(262_000)}]}`,
+      'as many records as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('{"id":1,"name":"Mug","uuid":"a"}', 32 * 3_700)}}`,
+      'as many members as may be': `{"current_page":1,"per_page":60,"last_page":1,"data":[${members(153_000)}]}`,
       'many records': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('{"id":1,"name":"Mug","uuid":"a"}', ANSWER - 70)}}`,
       'one record of many members': `{"current_page":1,"per_page":60,"last_page":1,"data":[${members(ANSWER - 70)}]}`,
       'many numbers': `{"current_page":1,"per_page":60,"last_page":1,"data":${list('1', ANSWER - 70)}}`,

@@ -4,10 +4,10 @@ import type { Dispatcher } from 'undici';
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /**
- * Elements and members of an answer. Checking and writing them takes a microsecond each, in one piece; and no model reads
+ * Elements and members of an answer. Checking and writing them takes some microseconds each, in one piece; and no model reads
  * as much as this.
  */
-export const MAX_ANSWER_VALUES = 25_000;
+export const MAX_ANSWER_VALUES = 15_000;
 /** After a longer text than this was parsed, others get their turn. */
 export const LONG_TEXT = 64 * 1024;
 
