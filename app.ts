@@ -31,6 +31,7 @@ import { StoreUnavailable } from './errors.ts';
 import { requestContext } from './http/context.ts';
 import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
+import { type LoopLimits, watchEventLoop } from './http/event-loop.ts';
 import { securityHeaders } from './http/headers.ts';
 import { health, HEALTH_PATHS } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
@@ -60,6 +61,8 @@ import { createToolContexts } from './mcp/tool-context.ts';
 import { scopesOf } from './mcp/tools/definitions.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
+import type { CensusTimes } from './metrics/census.ts';
+import { startMetrics } from './metrics/metrics.ts';
 import { createViews } from './views/render.ts';
 
 export interface RunningApp {
@@ -85,6 +88,8 @@ const VERSION = (
  * @param options.sockets how many connections are held; lowered by tests
  * @param options.missingConnectionsEveryMs how often is looked whether it is time to complete the lists of connections;
  * lowered by tests
+ * @param options.census when records are counted; lowered by tests
+ * @param options.eventLoop when it counts as slow or stuck; lowered by tests
  * @param options.resolve names of hosts that strangers name; injected by tests
  * @throws what opening the store, reading the keys or binding the port throws
  */
@@ -99,9 +104,11 @@ export async function startApp(
     streams?: Partial<StreamLimits> | undefined;
     sockets?: Partial<SocketLimits> | undefined;
     answers?: Partial<AnswerRoomLimits> | undefined;
+    census?: Partial<CensusTimes> | undefined;
+    eventLoop?: Partial<LoopLimits> | undefined;
   },
 ): Promise<RunningApp> {
-  const { log, now = Date.now } = options;
+  const { now = Date.now } = options;
   const { publicUrl } = config;
 
   const views = createViews({
@@ -112,8 +119,19 @@ export async function startApp(
     supportUrl: config.supportUrl,
   });
 
-  const opened = await openStore(config.store, { log, now });
-  const { store, isSettled } = watchOutages(opened);
+  const metrics = await startMetrics({
+    port: config.adminPort,
+    log: options.log,
+    tools: tools.map(({ name }) => name),
+    census: options.census,
+  });
+  const { log } = metrics;
+
+  const opened = await openStore(config.store, { log, now }).catch(async (error) => {
+    await metrics.close();
+    throw error;
+  });
+  const { store, isSettled, isAway } = watchOutages(metrics.measured(opened));
   const limits = createRateLimits({
     factor: config.rateLimitFactor,
     shared: opened.shared,
@@ -165,7 +183,7 @@ export async function startApp(
   });
   const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
     async (error) => {
-      await store.close();
+      await Promise.all([store.close(), metrics.close()]);
       throw error;
     },
   );
@@ -263,6 +281,8 @@ export async function startApp(
       neonpanelUrl: config.neonpanel.url,
     }),
   });
+  const lend = createPool(buildServer);
+  const direct = createDirect(buildServer);
   const { allowedOrigins, publicDiscovery } = config;
   const resourceServer = {
     publicUrl,
@@ -270,7 +290,7 @@ export async function startApp(
     accessTokens,
     freshenKeys: keyRing.freshen,
     credentials,
-    lend: createPool(buildServer),
+    lend,
     limits,
     room: neonpanel.room,
     now,
@@ -278,7 +298,7 @@ export async function startApp(
   const mcp = createMcp({
     ...resourceServer,
     publicDiscovery,
-    direct: createDirect(buildServer),
+    direct,
     scopesByTool: new Map(tools.map((tool) => [tool.name, scopesOf(tool)])),
   });
   const sse = createSse({ ...resourceServer, streamLimits: options.streams });
@@ -291,6 +311,7 @@ export async function startApp(
   });
   app.silent = true;
   let stopping = false;
+  if (metrics.requests) app.use(metrics.requests);
   app.use((_, next) => withPatience(next));
   app.use(requestContext(log));
   app.use(errorEdge(errorPage));
@@ -302,8 +323,10 @@ export async function startApp(
     await store.ping();
     await keyRing.refresh();
   };
+  const eventLoop = watchEventLoop(options.eventLoop);
+  const observed = { version: VERSION, ready, eventLoop: eventLoop.state };
   app.use(limitByAddress(limits.health, HEALTH_PATHS));
-  app.use(health({ version: VERSION, ready, stopping: () => stopping }));
+  app.use(health({ ...observed, stopping: () => stopping, neonpanel: neonpanel.state }));
   app.use(mcp);
   app.use(sse.middleware);
   app.use(authorizationServer);
@@ -313,7 +336,29 @@ export async function startApp(
   const { url, apiUrl } = config.neonpanel;
   const openApi = neonpanelOpenApi({ url, apiUrl, mcpUrl: `${publicUrl}/mcp`, version: VERSION });
   const { openaiAppsChallenge } = config;
-  app.use(site({ publicUrl, version: VERSION, views, ready, openApi, openaiAppsChallenge }));
+  app.use(
+    site({
+      publicUrl,
+      version: VERSION,
+      views,
+      ready,
+      neonpanel: neonpanel.state,
+      openApi,
+      openaiAppsChallenge,
+    }),
+  );
+  metrics.watch({
+    ...observed,
+    store,
+    masterKeys: secrets.masterKeyIds,
+    storeIsAway: isAway,
+    storeIsSettled: isSettled,
+    signingKeys: keyRing.stages,
+    streams: sse.open,
+    idleServers: { lent: lend.idle, direct: direct.idle },
+    upstream: api.connections,
+    now,
+  });
 
   let listening: Listening;
   try {
@@ -323,7 +368,8 @@ export async function startApp(
     listening = await listen(app.callback(), config.host, config.port, sockets);
   } catch (error) {
     keyRing.close();
-    await Promise.all([waitingClients.close(), missingConnections.close()]);
+    eventLoop.close();
+    await Promise.all([waitingClients.close(), missingConnections.close(), metrics.close()]);
     await store.close();
     throw error;
   }
@@ -336,7 +382,8 @@ export async function startApp(
       await Promise.all([listening.close(graceMs), stopStreams]);
       keyRing.close();
       limits.close();
-      await Promise.all([waitingClients.close(), missingConnections.close()]);
+      eventLoop.close();
+      await Promise.all([waitingClients.close(), missingConnections.close(), metrics.close()]);
       await ending.close();
       await connections.close();
       await Promise.all([store.close(), neonpanel.close()]);

@@ -1,3 +1,4 @@
+import { tell } from './facts.ts';
 import type { Log } from './log.ts';
 import { withoutSecrets } from './redaction.ts';
 import { OIDC_SCOPES, RESOURCE_SCOPES } from './resource.ts';
@@ -160,6 +161,7 @@ export function audit<E extends AuditEvent>(log: Log, event: E, facts: AuditFact
   }
   const isWritten = log.level === 'silent' || log.isLevelEnabled('info');
   (isWritten ? log : log.child({}, { level: 'info' })).info(line);
+  tell(log, 'audit', line);
 }
 
 /**

@@ -91,4 +91,5 @@ const requests = new AsyncLocalStorage<Log>();
 export const withRequestLog = <T>(log: Log, request: () => T): T => requests.run(log, request);
 
 /** The log of the request under way, for what has no other way to know it. @param otherwise outside of any request */
-export const currentLog = (otherwise: Log): Log => requests.getStore() ?? otherwise;
+export const currentLog = <L extends Log | undefined>(otherwise: L): Log | L =>
+  requests.getStore() ?? otherwise;

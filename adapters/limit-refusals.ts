@@ -1,30 +1,36 @@
-import { channel } from 'node:diagnostics_channel';
 import { Refusal } from '../errors.ts';
-import type { RateLimitName } from './rate-limit-table.ts';
+import { tell } from '../facts.ts';
+import { currentLog, type Log } from '../log.ts';
+import { RATE_LIMITS, type RateLimitName } from './rate-limit-table.ts';
+
+/** What is limited, besides how often somebody asks. */
+const OTHER_LIMITS = [
+  /** Open legacy streams, and messages of one that are under way. */
+  'streams',
+  'stream_messages',
+  /** Clients that wait for a first login. */
+  'waiting_clients',
+  /** Documents and keys of clients, fetched for strangers. */
+  'fetches',
+  /** Connections. */
+  'sockets',
+  /** NeonPanel's answers that are being worked on. */
+  'answers',
+] as const;
 
 /** Everything that refuses because it is too much. Few, and none of them made of anything that a stranger says. */
-export type LimitName =
-  | RateLimitName
-  /** Open legacy streams, and messages of one that are under way. */
-  | 'streams'
-  | 'stream_messages'
-  /** Clients that wait for a first login. */
-  | 'waiting_clients'
-  /** Documents and keys of clients, fetched for strangers. */
-  | 'fetches'
-  /** Connections. */
-  | 'sockets'
-  /** NeonPanel's answers that are being worked on. */
-  | 'answers';
+export type LimitName = RateLimitName | (typeof OTHER_LIMITS)[number];
+export const LIMIT_NAMES: readonly string[] = [...Object.keys(RATE_LIMITS), ...OTHER_LIMITS];
 
-/** Who counts refusals subscribes to `neonpanel-mcp:limit`: `{ limit }`. */
-export const LIMIT_CHANNEL = 'neonpanel-mcp:limit';
-
-const refusals = channel(LIMIT_CHANNEL);
-
-/** Every refusal of a limit is told here, once. */
-export function reportRefusal(limit: LimitName): void {
-  refusals.publish({ limit });
+/**
+ * Every refusal of a limit is told here, once, for whoever counts them.
+ * @param log where there is no request
+ */
+export function reportRefusal(
+  limit: LimitName,
+  log: Log | undefined = currentLog(undefined),
+): void {
+  if (log) tell(log, 'limit', { limit });
 }
 
 /**

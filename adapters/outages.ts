@@ -9,6 +9,8 @@ export interface WatchedStore {
   readonly store: Store;
   /** False for a moment after an outage. */
   isSettled(): boolean;
+  /** It did not answer, and has taken nothing since. */
+  isAway(): boolean;
 }
 
 /** A shorter outage is over before any lease is whose work it kept from being written. */
@@ -46,6 +48,7 @@ export function watchOutages(store: Store): WatchedStore {
         wrote();
       },
     },
+    isAway: () => failingSince !== undefined,
     isSettled: () => performance.now() - backAt > SETTLING_MS,
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { batches } from './batches.ts';
 import type { Entry, Key, Store } from './store.ts';
 
@@ -32,3 +33,8 @@ export async function* recordsOf(
     }
   }
 }
+
+const PAUSE_MS = 20;
+
+/** A few records at a time, so that nobody who waits for the store notices. */
+export const SLOWLY = { size: 50, rest: () => pause(PAUSE_MS) };

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Grant } from './grants.ts';
-import { recordsOf } from './records.ts';
+import { recordsOf, SLOWLY } from './records.ts';
 import {
   type Beside,
   SEALED_KINDS,
@@ -12,13 +12,7 @@ import {
 import { masterKeyOf, openIfPossible, type Secrets } from './secrets.ts';
 import type { Key, Store, Write } from './store.ts';
 
-/**
- * All that depends on a master key, counted and sealed anew while the instances run. It goes slowly, a few records at a
- * time, so that nobody who waits for the store notices.
- */
-const BATCH = 50;
-const PAUSE_MS = 20;
-const SLOWLY = { size: BATCH, rest: () => pause(PAUSE_MS) };
+/** All that depends on a master key, counted and sealed anew while the instances run. */
 
 export interface VaultCount {
   /** By public name of the master key, by name of the kind. */
@@ -29,12 +23,7 @@ export interface VaultCount {
 
 /** @throws StoreUnavailable */
 export async function countVault(store: Store): Promise<VaultCount> {
-  const sealed = new Map<string, Map<string, number>>();
-  for await (const { kind, part } of sealedRecords(store)) {
-    const id = masterKeyOf(part) ?? 'damaged';
-    const byKind = sealed.get(id) ?? new Map<string, number>();
-    sealed.set(id, byKind.set(kind.name, (byKind.get(kind.name) ?? 0) + 1));
-  }
+  const sealed = await countSealed(store);
   const refreshTokens = new Map<string | undefined, number>();
   for await (const { entry } of recordsOf(store, 'grant', SLOWLY)) {
     const { generation, masterKey } = JSON.parse(entry.value) as Grant;
@@ -42,6 +31,17 @@ export async function countVault(store: Store): Promise<VaultCount> {
     refreshTokens.set(masterKey, (refreshTokens.get(masterKey) ?? 0) + 1);
   }
   return { sealed, refreshTokens };
+}
+
+/** @returns as `VaultCount.sealed`. @throws StoreUnavailable */
+export async function countSealed(store: Store): Promise<VaultCount['sealed']> {
+  const sealed = new Map<string, Map<string, number>>();
+  for await (const { kind, part } of sealedRecords(store)) {
+    const id = masterKeyOf(part) ?? 'damaged';
+    const byKind = sealed.get(id) ?? new Map<string, number>();
+    sealed.set(id, byKind.set(kind.name, (byKind.get(kind.name) ?? 0) + 1));
+  }
+  return sealed;
 }
 
 /** What became of a record: `left` ends by itself, `busy` is about to be written by somebody else. */
@@ -73,7 +73,7 @@ export async function resealVault(options: {
     const outcome = isFresh(options.secrets, part) ? 'fresh' : await reseal(options, key, kind);
     if (outcome === 'busy') busy.push({ key, kind });
     else tell(outcome, kind);
-    if (++looked % BATCH === 0) options.onProgress(looked);
+    if (++looked % PROGRESS_EVERY === 0) options.onProgress(looked);
   }
   for (let tries = 0; tries < BUSY_TRIES && busy.length > 0; tries++) {
     await pause(BUSY_PAUSE_MS);
@@ -90,6 +90,7 @@ export async function resealVault(options: {
   return outcomes;
 }
 
+const PROGRESS_EVERY = 50;
 /** Longer than somebody renews a credential. */
 const BUSY_TRIES = 5;
 const BUSY_PAUSE_MS = 1_000;

@@ -1,5 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
+import type { NeonpanelState } from '../adapters/neonpanel/watch.ts';
 import { Refusal } from '../errors.ts';
 import type { Views } from '../views/render.ts';
 import { allowAnyOrigin, answerOptions } from './cors.ts';
@@ -16,6 +17,8 @@ export interface SiteOptions {
   readonly views: Views;
   /** Resolves if we can serve. */
   readonly ready: () => Promise<void>;
+  /** Whether NeonPanel answers, as far as is known. */
+  readonly neonpanel: () => NeonpanelState;
   /** A document of OpenAPI; the same for everybody for as long as the server runs. */
   readonly openApi: object;
   /** The word by which OpenAI sees that this domain is ours (OPENAI_APPS_CHALLENGE). */
@@ -27,7 +30,7 @@ export interface SiteOptions {
  * API, robots.txt, OpenAI's check.
  */
 export function site(options: SiteOptions) {
-  const { publicUrl, version, views, ready, openApi, openaiAppsChallenge } = options;
+  const { publicUrl, version, views, ready, neonpanel, openApi, openaiAppsChallenge } = options;
   const mcpUrl = `${publicUrl}/mcp`;
   const router = new Router({ strict: true, sensitive: true });
 
@@ -41,7 +44,8 @@ export function site(options: SiteOptions) {
       () => true,
       () => false,
     );
-    answerPage(ctx, (reader) => views.home(reader, { mcpUrl, isReady }), { script: true });
+    const page = { mcpUrl, isReady, neonpanel: neonpanel() };
+    answerPage(ctx, (reader) => views.home(reader, page), { script: true });
   });
 
   for (const [path, { type, body }] of views.assets) {

@@ -55,7 +55,7 @@ export function createSockets({ inAll, perAddress }: SocketLimits, log: Log): So
 
   function refuse(socket: Socket): void {
     refused.add(socket);
-    reportRefusal('sockets');
+    reportRefusal('sockets', log);
     tell('too many connections');
     socket.on('error', () => {});
     socket.end(TOO_MANY);
@@ -67,7 +67,7 @@ export function createSockets({ inAll, perAddress }: SocketLimits, log: Log): So
       server.maxConnections = inAll + TOLD_AT_ONCE;
       server.on('connection', hold);
       server.on('drop', () => {
-        reportRefusal('sockets');
+        reportRefusal('sockets', log);
         tell('too many connections');
       });
       // Without a listener it would end the process. What could not be accepted waits, or is closed by the system.

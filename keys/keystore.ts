@@ -6,6 +6,7 @@ import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { firstKeys, openKeys, sealKeys, SIGNING_KEYS, type Staged } from './key-record.ts';
 import { type KeySet, keySet } from './key-set.ts';
+import type { SigningKey } from './stages.ts';
 
 /** The key set of all instances, as this one knows it. */
 export interface KeyRing {
@@ -14,6 +15,8 @@ export interface KeyRing {
    * @throws StoreUnavailable while it could not be read for the first time
    */
   current(): KeySet;
+  /** Where each key of that set is in its life; none while it could not be read for the first time. */
+  stages(): readonly Omit<SigningKey, 'jwk'>[];
   /**
    * Looks at the store now. It is done by itself all the time, so a change anywhere is in force here within a second.
    * @throws StoreUnavailable
@@ -119,6 +122,7 @@ export async function openKeyRing(options: {
       if (!known) throw new StoreUnavailable('the signing keys have not been read yet');
       return known.keys;
     },
+    stages: () => known?.staged.keys.map(({ jwk: _, ...stage }) => stage) ?? [],
     refresh,
     async freshen() {
       if (isFresh(asOf, now(), BELIEVED_MS)) return false;

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { readText } from '../http/body.ts';
-import { depthOf, isObject, MAX_DEPTH } from './json-text.ts';
+import { sizeOf } from '../json-size.ts';
+import { isObject, MAX_DEPTH, MAX_VALUES } from './json-text.ts';
 import { RpcRefusal } from './rpc-refusal.ts';
 
 /** Messages of real clients are a few kilobytes; this leaves room for a large document. */
@@ -27,8 +28,12 @@ export async function readMessages(ctx: Context): Promise<Posted> {
   }
   refuseEncoded(ctx);
   const text = await readText(ctx, MCP_BODY_LIMIT_BYTES);
-  if (depthOf(text) > MAX_DEPTH) {
+  const { depth, values } = sizeOf(text, MAX_VALUES);
+  if (depth > MAX_DEPTH) {
     throw new RpcRefusal(400, -32600, `The message is nested deeper than ${MAX_DEPTH} levels.`);
+  }
+  if (values > MAX_VALUES) {
+    throw new RpcRefusal(400, -32600, `The message has more than ${MAX_VALUES} values.`);
   }
   const body = parse(text);
   const messages = [body].flat(1) as unknown[];

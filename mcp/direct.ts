@@ -7,22 +7,28 @@ import { MODERN_VERSION } from './protocol-version.ts';
 /** For requests at the same time; what goes beyond is built for one of them. */
 const MAX_IDLE = 64;
 
-/** @returns the JSON-RPC answer as JSON; undefined if the client has gone */
-export type AnswerDirectly = (
-  plain: PlainRequest,
-  exchange: { readonly authInfo: AuthInfo; readonly signal: AbortSignal },
-) => Promise<string | Buffer | undefined>;
+export interface DirectExchange {
+  readonly authInfo: AuthInfo;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export type AnswerDirectly = ReturnType<typeof createDirect>;
 
 /**
  * Answers plain requests by servers that stay connected, each to a line of its own. Like those of the pool they serve one
  * exchange at a time, and who is calling travels with the exchange.
  */
-export function createDirect(build: () => McpServer): AnswerDirectly {
+export function createDirect(build: () => McpServer) {
   const idle: Record<Era, Line[]> = { legacy: [], modern: [] };
   /** What tools/list says, as JSON: the same for everybody, and longer than all else. */
   const lists: Partial<Record<Era, Buffer>> = {};
 
-  return async function answerDirectly({ era, request }, { authInfo, signal }) {
+  /** @returns the JSON-RPC answer as JSON; undefined if the client has gone */
+  async function answerDirectly(
+    { era, request }: PlainRequest,
+    { authInfo, signal }: DirectExchange,
+  ): Promise<string | Buffer | undefined> {
     const isList = request.method === 'tools/list';
     const list = isList ? lists[era] : undefined;
     if (list) return withId(request, list);
@@ -33,13 +39,16 @@ export function createDirect(build: () => McpServer): AnswerDirectly {
     else void line.close();
     if (isList && 'result' in answer) lists[era] = Buffer.from(JSON.stringify(answer.result));
     return JSON.stringify(answer);
-  };
+  }
 
   async function connect(era: Era): Promise<Line> {
     const line = new Line(era === 'modern' ? { era, revision: MODERN_VERSION } : { era });
     await build().connect(line);
     return line;
   }
+
+  const idleNow = () => ({ legacy: idle.legacy.length, modern: idle.modern.length });
+  return Object.assign(answerDirectly, { idle: idleNow });
 }
 
 /** @returns undefined if the client has gone meanwhile; the line is closed then */

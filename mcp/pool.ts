@@ -18,8 +18,8 @@ const MAX_IDLE = 64;
 export function createPool<S extends Reusable>(build: () => S) {
   const idle: Record<Era, S[]> = { legacy: [], modern: [] };
 
-  /** What one HTTP exchange borrows. */
-  return function lend() {
+  /** What one HTTP exchange borrows. `lend.idle` says how many there are to borrow. */
+  function lend() {
     const borrowed: { era: Era; server: S }[] = [];
     return {
       take(era: Era): S {
@@ -36,7 +36,9 @@ export function createPool<S extends Reusable>(build: () => S) {
         }
       },
     };
-  };
+  }
+  const idleNow = () => ({ legacy: idle.legacy.length, modern: idle.modern.length });
+  return Object.assign(lend, { idle: idleNow });
 }
 
 export type Loan<S extends Reusable> = ReturnType<ReturnType<typeof createPool<S>>>;

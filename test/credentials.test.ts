@@ -527,8 +527,8 @@ const FAILURES: readonly Failure[] = [
     saysOfWrite: UNKNOWN,
   },
   {
-    title: '[X21] an answer of more than 10 MB is not taken',
-    fault: () => ok(`{"data":"${'x'.repeat(11 * 1024 * 1024)}"}`),
+    title: '[X21] an answer of more than 1 MB is not taken',
+    fault: () => ok(`{"data":"${'x'.repeat(3 * 1024 * 1024)}"}`),
     asked: [1, 1],
     says: /usable answer/,
     saysOfWrite: UNKNOWN,

@@ -214,11 +214,11 @@ const MIB = 1024 * 1024;
 test.serial(
   '[X21] [T40] a batch holds so much of NeonPanel’s answers and no more: what has no room says so, and others are served',
   async (t) => {
-    const small = await startHarness({ answers: { inAll: 32 * MIB, perRequest: 13 * MIB } });
+    const small = await startHarness({ answers: { inAll: 8 * MIB, perRequest: 2.2 * MIB } });
     t.teardown(() => small.close());
     const { access_token: token } = (await connect(small)).tokens;
-    // 10 MiB have to be free for an answer of unknown length: with three of a little over a mebibyte read there is no room for that.
-    small.sandbox.faults.set('huge-body', { megabytes: 1 });
+    // 1 MiB has to be free for an answer of unknown length: with three of half a megabyte read there is no room for that.
+    small.sandbox.faults.set('huge-body', { megabytes: 0.5 });
     const batch = Array.from({ length: 20 }, (_, id) => toolCall(id, 'listReports'));
     for (let round = 0; round < 2; round++) {
       const { status, text } = await send(small.url, '/mcp', {

@@ -76,6 +76,8 @@ export interface HomePage {
   readonly mcpUrl: string;
   /** This server can serve right now. */
   readonly isReady: boolean;
+  /** Whether NeonPanel answers; nothing is said of what is not known. */
+  readonly neonpanel: 'ok' | 'unavailable' | 'unknown';
 }
 
 /**

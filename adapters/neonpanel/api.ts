@@ -1,5 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
+import type { NeonpanelOutcome } from '../../facts.ts';
+import { sizeOf } from '../../json-size.ts';
 import type { Log } from '../../log.ts';
 import { type Breaker, isNobodyHome } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
@@ -15,9 +17,10 @@ import {
   createAnswerRoom,
   TooMuchAtOnce,
 } from './answer-room.ts';
-import { textOf, Unreadable } from './body.ts';
+import { LONG_TEXT, MAX_ANSWER_VALUES, textOf, Unreadable } from './body.ts';
 import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
+import type { NeonpanelWatch } from './watch.ts';
 
 const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -38,6 +41,7 @@ export interface NeonpanelApiOptions {
   breaker: Breaker;
   /** Where answers are held. */
   room?: AnswerRoom;
+  watch?: NeonpanelWatch | undefined;
 }
 
 type Accounted = ApiRequest & { readonly answers: AnswerAccount };
@@ -55,7 +59,10 @@ type Outcome =
  * The REST client. A GET is repeated once after a reset, a 5xx or a short 429, because it may be; a POST never is,
  * because a lost answer says nothing about what happened.
  */
-export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
+export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi & {
+  /** Connections, those with a request on them, and requests that wait for one. */
+  connections(): { open: number; busy: number; waiting: number };
+} {
   const base = new URL(options.apiUrl);
   const basePath = base.pathname.replace(/\/+$/, '');
   const now = options.now ?? Date.now;
@@ -70,12 +77,27 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     bodyTimeout: SILENCE_TIMEOUT_MS,
   });
 
-  const ask = (target: string, request: Accounted, budget: Budget): Promise<Outcome> =>
-    options.breaker.run(
-      () => attempt(pool, target, request, budget, now),
-      (settled) =>
-        settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
-    );
+  async function ask(
+    target: string,
+    request: Accounted,
+    budget: Budget,
+    isRetry = false,
+  ): Promise<Outcome> {
+    const started = performance.now();
+    let seen: NeonpanelOutcome = 'not_asked';
+    try {
+      const outcome = await options.breaker.run(
+        () => attempt(pool, target, request, budget, now),
+        (settled) =>
+          settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
+      );
+      seen = seenIn(outcome, budget);
+      return outcome;
+    } finally {
+      const { method, path } = request;
+      options.watch?.saw({ method, path, isRetry }, seen, started);
+    }
+  }
 
   async function call(request: ApiRequest): Promise<ApiResponse> {
     const target = requestTarget(basePath, request, options.arrayStyle);
@@ -90,7 +112,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
       await sleep(delayMs, undefined, { signal: budget.signal }).catch(() => {
         throw first.error;
       });
-      const second = await ask(target, { ...request, answers }, budget);
+      const second = await ask(target, { ...request, answers }, budget, true);
       if ('response' in second) return second.response;
       throw second.error;
     } finally {
@@ -99,7 +121,14 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi {
     }
   }
 
-  return { call, close: () => pool.close() };
+  return {
+    call,
+    connections() {
+      const { connected, running, pending, queued } = pool.stats;
+      return { open: connected, busy: running, waiting: pending + queued };
+    },
+    close: () => pool.close(),
+  };
 }
 
 async function attempt(
@@ -126,13 +155,28 @@ async function attempt(
     if (error instanceof TooMuchAtOnce && request.method === 'GET') throw error;
     return networkOutcome(error, budget);
   }
+  if (answer.status < 300 && sizeOf(answer.text, MAX_ANSWER_VALUES).values > MAX_ANSWER_VALUES) {
+    return tooLarge(request, answer);
+  }
   try {
-    return { response: readAnswer(answer, now()) };
+    const response = readAnswer(answer, now());
+    if (answer.text.length > LONG_TEXT) await turn();
+    return { response };
   } catch (error) {
     if (!(error instanceof NeonpanelError)) throw error;
     const transient = answer.status === 429 || answer.status >= 500;
     return { error, transient, silence: isNobodyHome(answer.status) };
   }
+}
+
+/** Of a change it is not known what became of it; what was only read can be read in parts. */
+function tooLarge({ method }: ApiRequest, { status }: RawAnswer): Outcome {
+  const error = new NeonpanelError(
+    method === 'GET' ? 'too_large' : 'unavailable',
+    'NeonPanel answered too much',
+    { status, detail: `more than ${MAX_ANSWER_VALUES} values` },
+  );
+  return { error, transient: false, silence: false };
 }
 
 function networkOutcome(error: unknown, budget: Budget): Outcome {
@@ -148,6 +192,14 @@ function networkOutcome(error: unknown, budget: Budget): Outcome {
     transient: !gaveUp && !isOurs && code !== 'UND_ERR_INVALID_ARG',
     silence: budget.signal.reason !== 'caller gone' && !isOurs && code !== 'UND_ERR_INVALID_ARG',
   };
+}
+
+function seenIn(outcome: Outcome, { signal }: Budget): NeonpanelOutcome {
+  if ('response' in outcome) return 'success';
+  if (outcome.silence) return 'silent';
+  if (signal.reason === 'caller gone') return 'abandoned';
+  const { kind } = outcome.error;
+  return kind === 'unavailable' || kind === 'refused' || kind === 'too_large' ? 'failed' : kind;
 }
 
 /** Milliseconds to wait before the one retry, or undefined when there is none. */

@@ -1,8 +1,16 @@
 import type { Dispatcher } from 'undici';
 import { type AnswerAccount, SMALL_ANSWER_BYTES } from './answer-room.ts';
 
-export const MAX_BODY_BYTES = 10 * 1024 * 1024;
+/** Its largest real answers have some hundred kilobytes; what is read is checked and written in one piece. */
+export const MAX_BODY_BYTES = 1024 * 1024;
 export const MAX_ERROR_BODY_BYTES = 64 * 1024;
+/**
+ * Elements and members of an answer. Checking and writing them takes some microseconds each, in one piece; and no model reads
+ * as much as this.
+ */
+export const MAX_ANSWER_VALUES = 15_000;
+/** After a longer text than this was parsed, others get their turn. */
+export const LONG_TEXT = 64 * 1024;
 
 /**
  * The body as text, capped. An answer with a content encoding is refused: we asked for none, and unpacking is where

@@ -1,6 +1,9 @@
 import { Agent, request, type Dispatcher } from 'undici';
+import type { NeonpanelOutcome } from '../../facts.ts';
 import { bytesOf } from '../bounded-bytes.ts';
 import { type Breaker, isNobodyHome } from './breaker.ts';
+import { NeonpanelError } from './neonpanel.ts';
+import type { NeonpanelWatch } from './watch.ts';
 
 /**
  * A fetch for talking to NeonPanel's OAuth endpoints: no redirects, a total deadline, a cap on the body. What comes
@@ -28,17 +31,33 @@ export function createBoundedFetch(options: {
   timeoutMs: number;
   maxBytes: number;
   breaker?: Breaker;
+  watch?: NeonpanelWatch;
 }): BoundedFetch {
-  const { timeoutMs, maxBytes, breaker } = options;
+  const { timeoutMs, maxBytes, breaker, watch } = options;
   const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout: timeoutMs });
 
-  const fetch = (url: string | URL, init: BoundedInit = {}): Promise<Response> =>
+  const fetch = async (url: string | URL, init: BoundedInit = {}): Promise<Response> => {
+    const started = performance.now();
+    const saw = (outcome: NeonpanelOutcome) =>
+      watch?.saw({ method: init.method ?? 'GET', path: new URL(url).pathname }, outcome, started);
+    try {
+      const answer = await guarded(url, init);
+      saw(seenIn(answer.status));
+      return answer;
+    } catch (error) {
+      const notAsked = error instanceof NeonpanelError && !error.wasSent;
+      saw(notAsked ? 'not_asked' : seenAs(error, init));
+      throw error;
+    }
+  };
+
+  const guarded = (url: string | URL, init: BoundedInit): Promise<Response> =>
     breaker
       ? breaker.run(
           () => ask(url, init),
           (settled) =>
             settled.status === 'rejected'
-              ? !init.signal?.aborted && !(settled.reason instanceof TooLarge)
+              ? seenAs(settled.reason, init) === 'silent'
               : isNobodyHome(settled.value.status),
         )
       : ask(url, init);
@@ -65,6 +84,18 @@ export function createBoundedFetch(options: {
 }
 
 class TooLarge extends Error {}
+
+function seenAs(error: unknown, { signal }: BoundedInit): NeonpanelOutcome {
+  if (signal?.aborted) return 'abandoned';
+  return error instanceof TooLarge ? 'failed' : 'silent';
+}
+
+function seenIn(status: number): NeonpanelOutcome {
+  if (isNobodyHome(status)) return 'silent';
+  if (status === 429) return 'rate_limited';
+  if (status >= 500) return 'failed';
+  return status >= 400 ? 'rejected' : 'success';
+}
 
 const plainHeaders = (headers: unknown): Record<string, string> => ({
   ...Object.fromEntries(new Headers(headers as HeadersInit | undefined)),

@@ -5,6 +5,7 @@ import {
   ConsecutiveBreaker,
   handleWhenResult,
 } from 'cockatiel';
+import { tell } from '../../facts.ts';
 import type { Log } from '../../log.ts';
 import { NeonpanelError } from './neonpanel.ts';
 
@@ -40,6 +41,7 @@ export function createBreaker(log: Log): Breaker {
     { breaker: new ConsecutiveBreaker(SILENCES), halfOpenAfter: PAUSE_MS },
   );
   policy.onStateChange((state) => {
+    tell(log, 'neonpanel.breaker', { isOpen: state !== CircuitState.Closed });
     if (state === CircuitState.Open) log.warn({ event: 'neonpanel.away' });
     if (state === CircuitState.Closed) log.warn({ event: 'neonpanel.back' });
   });

@@ -9,6 +9,7 @@ import { createBreaker } from './breaker.ts';
 import { createNeonpanelClient } from './client.ts';
 import { createNeonpanelMetadata } from './metadata.ts';
 import { createNeonpanelLogin } from './oauth.ts';
+import { createNeonpanelWatch } from './watch.ts';
 
 /** An exchange with NeonPanel's OAuth endpoints ends within this. */
 export const OAUTH_TIMEOUT_MS = 5_000;
@@ -31,9 +32,11 @@ export function connectNeonpanel(options: {
   const { config, redirectUri, store, secrets, log, now } = options;
   const { url, apiUrl, arrayStyle, scope, clientId, clientSecret } = config.neonpanel;
   const breaker = createBreaker(log);
-  const fetch = createBoundedFetch({ timeoutMs: OAUTH_TIMEOUT_MS, maxBytes: 64 * 1024, breaker });
+  const watch = createNeonpanelWatch(log);
+  const maxBytes = 64 * 1024;
+  const fetch = createBoundedFetch({ timeoutMs: OAUTH_TIMEOUT_MS, maxBytes, breaker, watch });
   const room = createAnswerRoom({ ...ANSWER_ROOM, ...options.answers });
-  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker, room });
+  const api = createNeonpanelApi({ apiUrl, arrayStyle, now, log, breaker, watch, room });
   const metadata = createNeonpanelMetadata({ url, fetch, now });
   const client = createNeonpanelClient({
     configured: clientId ? { clientId, ...(clientSecret && { clientSecret }) } : undefined,
@@ -62,6 +65,8 @@ export function connectNeonpanel(options: {
     metadata,
     client,
     login,
+    /** Whether it answers. */
+    state: () => watch.state(),
     close: async () => void (await Promise.all([api.close(), fetch.close()])),
   };
 }

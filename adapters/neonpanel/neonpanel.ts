@@ -114,6 +114,8 @@ export type NeonpanelErrorKind =
   | 'forbidden'
   /** 429 */
   | 'rate_limited'
+  /** what was read is more than can be passed on: less has to be asked for */
+  | 'too_large'
   /** 5xx, reset, DNS, time-out, body too large, not JSON */
   | 'unavailable'
   /** OAuth only: the user, the code or the refresh token was refused for good */

@@ -2,7 +2,8 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Grant } from '../../adapters/grants.ts';
 import { takeTurn } from '../../adapters/rate-limits.ts';
 import { StoreUnavailable } from '../../errors.ts';
-import { auditRequest } from '../../http/context.ts';
+import { tell } from '../../facts.ts';
+import { auditRequest, requestLog } from '../../http/context.ts';
 import { note } from '../events.ts';
 import { issueTokens } from '../issue.ts';
 import { judge, mintRefreshToken, readRefreshToken } from '../refresh-token.ts';
@@ -60,6 +61,9 @@ export function refreshToken(options: GrantHandlerOptions) {
       const newest = { grantId, generation: generation + 1 };
       const successor = mintRefreshToken(secrets, newest, masterKey);
       ctx.body = { ...tokens, refresh_token: successor };
+      const isAhead = generation > (grant.generation ?? 0);
+      const as = verdict === 'repeat' ? 'repeated' : isAhead ? 'recovered' : 'rotated';
+      tell(requestLog(ctx), 'refresh', { as });
       return;
     }
     throw new StoreUnavailable(`gave up on a refresh after ${MAX_ATTEMPTS} lost races`);

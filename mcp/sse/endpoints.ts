@@ -20,6 +20,8 @@ import { createStreams } from './streams.ts';
 
 export interface Sse {
   readonly middleware: Middleware;
+  /** Streams that are open. */
+  open(): number;
   /** Ends the streams, each when it has given the answers it owes, and opens no more. */
   stop(): void;
 }
@@ -49,6 +51,7 @@ export function createSse(
   const deliver = createDelivery({ lend, room, streams, resourceMetadataUrl });
 
   return {
+    open: () => streams.openCount(),
     stop: () => streams.stop(),
     async middleware(ctx, next) {
       const serve = serverOf(ctx.path);

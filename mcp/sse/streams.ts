@@ -23,8 +23,8 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
      */
     open(ctx: Context, owner: Caller): void {
       assertRoom(owner);
-      const started = performance.now();
       const log = requestLog(ctx);
+      const started = performance.now();
       ctx.respond = false;
       const stream = openStream(ctx.res, {
         owner,
@@ -53,6 +53,8 @@ export function createStreams(options: { credentials: Credentials; limits: Strea
       if (stream.waiting() > 0 && isTooSlow(stream)) return stream.end('slow_reader');
       stream.send(json);
     },
+
+    openCount: () => streams.size,
 
     /** Ends every stream, those that owe an answer when they have given it, and opens no more. */
     stop(): void {

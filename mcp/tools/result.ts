@@ -66,6 +66,8 @@ function neonpanelText(error: NeonpanelError): string {
     case 'unauthorized':
     case 'refused':
       return 'NeonPanel no longer accepts the sign-in of this user. Ask the user to reconnect NeonPanel in the settings of this app, then repeat the call.';
+    case 'too_large':
+      return 'NeonPanel’s answer is too large to pass on. Ask for less: a shorter period, one company, a smaller page, or figures grouped by month.';
     case 'unavailable':
       return `NeonPanel did not give a usable answer in time. Nothing is wrong with the request: ${wait === undefined ? 'try it again once' : `wait ${seconds(wait)} and try it again once`}, then tell the user that NeonPanel is not reachable at the moment.`;
   }

@@ -431,6 +431,10 @@ test.serial(
     t.is(titleOf(second), messages.tooMany.title);
     t.true(Number(second.headers.get('retry-after')) > 0);
     t.is((await createBrowser().goto(`${limited.url}/account`)).status, 200);
-    await limited.logs.waitFor({ event: 'account.login', outcome: 'refused', cause: 'limit: account' });
+    await limited.logs.waitFor({
+      event: 'account.login',
+      outcome: 'refused',
+      cause: 'limit: account',
+    });
   },
 );

@@ -137,7 +137,7 @@ const CONTRACTS: Record<string, Contract> = {
   }),
   'GET /healthz': alive,
   'GET /health': alive,
-  'GET /readyz': always(json(200, 'status', 'store')),
+  'GET /readyz': always(json(200, 'status', 'store', 'neonpanel', 'event_loop')),
 };
 
 const served = ROUTES.flatMap(({ path, methods }) =>

@@ -5,10 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { WaitingLimits } from '../../adapters/waiting-clients.ts';
 import { type RunningApp, startApp } from '../../app.ts';
 import { loadConfig } from '../../config.ts';
+import type { LoopLimits } from '../../http/event-loop.ts';
 import { createLog } from '../../log.ts';
 import type { AnswerRoomLimits } from '../../adapters/neonpanel/answer-room.ts';
 import type { SocketLimits } from '../../http/sockets.ts';
 import type { StreamLimits } from '../../mcp/sse/limits.ts';
+import type { CensusTimes } from '../../metrics/census.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/index.ts';
 import { createLogs, type Logs } from './logs.ts';
 import { freePort } from './ports.ts';
@@ -23,6 +25,8 @@ export interface Harness {
   readonly sandbox: Sandbox;
   readonly logs: Logs;
   readonly dataDir: string;
+  /** Where each instance serves its metrics, if it does. */
+  readonly metricsUrls?: readonly string[];
   /** The environment of the first instance: a command with it works on the same store. */
   readonly env: Readonly<Record<string, string>>;
   /** The clock of the instances, if it is not the machine's. */
@@ -62,6 +66,12 @@ export interface HarnessOptions {
   readonly sockets?: Partial<SocketLimits>;
   /** What names of hosts that strangers name stand for. */
   readonly resolve?: (hostname: string) => Promise<string[]>;
+  /** Every instance serves metrics, on a port of its own. */
+  readonly metrics?: boolean;
+  /** When records are counted. */
+  readonly census?: Partial<CensusTimes>;
+  /** When the event loop counts as slow or stuck. */
+  readonly eventLoop?: Partial<LoopLimits>;
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -72,6 +82,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const sandbox = await startSandbox({ port: 0, ...clock, ...options.sandbox });
   const redis = options.store === 'redis' ? await startRedis({ persist: true }) : undefined;
   const ports = await Promise.all(Array.from({ length: options.instances ?? 1 }, () => freePort()));
+  const adminPorts = options.metrics ? await Promise.all(ports.map(() => freePort())) : [];
   const url = `http://localhost:${ports[0]}`;
   const envOf = (port: number): Record<string, string> => ({
     PORT: String(port),
@@ -81,10 +92,12 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     // Everybody here has one address. Tests of the limits turn them on again.
     RATE_LIMIT_FACTOR: '0',
     ...(redis && { REDIS_URL: redis.url }),
+    ...(options.metrics && { ADMIN_PORT: String(adminPorts[ports.indexOf(port)]) }),
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
     const { waitingClients, missingConnectionsEveryMs, streams, sockets, answers } = options;
+    const { census, eventLoop } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
       log,
@@ -94,6 +107,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       streams,
       sockets,
       answers,
+      census,
+      eventLoop,
       ...resolve,
     });
   };
@@ -118,6 +133,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     sandbox,
     logs,
     dataDir,
+    metricsUrls: adminPorts.map((port) => `http://localhost:${port}/metrics`),
     // As a restart would see it: a test may have changed its part.
     get env() {
       return envOf(ports[0]!);

@@ -260,9 +260,9 @@ test('the deadline is read on the clock it was given in', async (t) => {
   await t.throwsAsync(call({ deadline: 999_999 }), { instanceOf: NeonpanelError });
 });
 
-test('[X21] a body over 10 MB is refused, announced or not, and the socket is closed', async (t) => {
+test('[X21] a body over 1 MB is refused, announced or not, and the socket is closed', async (t) => {
   const { call, sockets } = await stubbedApi(t, (response, _request, hit) => {
-    const size = 11 * 1024 * 1024;
+    const size = 3 * 1024 * 1024;
     response.writeHead(200, {
       'content-type': 'application/json',
       ...(hit === 1 ? { 'content-length': String(size) } : {}),
@@ -277,11 +277,23 @@ test('[X21] a body over 10 MB is refused, announced or not, and the socket is cl
   }
 });
 
-test('[X21] a body just below 10 MB is read', async (t) => {
+test('[X21] a body just below 1 MB is read', async (t) => {
   const { call } = await stubbedApi(t, (response) =>
-    json(response, 200, { text: 'x'.repeat(10 * 1024 * 1024 - 100) }),
+    json(response, 200, { text: 'x'.repeat(1024 * 1024 - 100) }),
   );
   t.is((await call()).status, 200);
+});
+
+test('[X21] [X32] an answer of more values than anybody reads is refused: a read is told to ask for less', async (t) => {
+  const { call } = await stubbedApi(t, (response) =>
+    json(response, 200, { data: Array.from({ length: 15_001 }, () => 0) }),
+  );
+  const read = await t.throwsAsync(call(), { instanceOf: NeonpanelError });
+  t.is(read!.kind, 'too_large');
+  const write = await t.throwsAsync(call({ method: 'POST', body: {} }), {
+    instanceOf: NeonpanelError,
+  });
+  t.is(write!.kind, 'unavailable', 'what became of it is not known');
 });
 
 test('[X21] a compressed answer is refused without being unpacked', async (t) => {

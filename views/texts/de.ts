@@ -132,6 +132,9 @@ export const de: Texts = {
     statusUp: 'Dieser Server arbeitet.',
     statusDown:
       'Ein Teil dieses Servers antwortet gerade nicht. Bitte versuchen Sie es gleich noch einmal.',
+    neonpanelUp: 'NeonPanel antwortet.',
+    neonpanelDown:
+      'NeonPanel selbst antwortet gerade nicht, deshalb bekommen Ihre Apps keine Daten. Verbindungen bleiben bestehen.',
     statusMore: 'Zustand für Programme',
   },
 

@@ -133,6 +133,9 @@ export const en = {
     status: 'Status',
     statusUp: 'This server is working.',
     statusDown: 'A part of this server is not answering right now. Please try again in a moment.',
+    neonpanelUp: 'NeonPanel is answering.',
+    neonpanelDown:
+      'NeonPanel itself is not answering right now, so your apps can’t get its data. Connections stay as they are.',
     statusMore: 'Status for programs',
   },
 

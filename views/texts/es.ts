@@ -132,6 +132,9 @@ export const es: Texts = {
     statusUp: 'Este servidor funciona.',
     statusDown:
       'Una parte de este servidor no responde en este momento. Inténtelo de nuevo dentro de un momento.',
+    neonpanelUp: 'NeonPanel responde.',
+    neonpanelDown:
+      'NeonPanel no responde en este momento, por lo que sus aplicaciones no pueden obtener datos. Las conexiones se mantienen.',
     statusMore: 'Estado para programas',
   },
 

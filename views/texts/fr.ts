@@ -135,6 +135,9 @@ export const fr: Texts = {
     status: 'État',
     statusUp: 'Ce serveur fonctionne.',
     statusDown: 'Une partie de ce serveur ne répond pas en ce moment. Réessayez dans un instant.',
+    neonpanelUp: 'NeonPanel répond.',
+    neonpanelDown:
+      'NeonPanel ne répond pas en ce moment : vos applications ne peuvent pas obtenir ses données. Les connexions restent en place.',
     statusMore: 'État pour les programmes',
   },
 

@@ -128,6 +128,9 @@ export const ja: Texts = {
     status: '稼働状況',
     statusUp: 'このサーバーは稼働しています。',
     statusDown: 'このサーバーの一部が応答していません。しばらくしてからもう一度お試しください。',
+    neonpanelUp: 'NeonPanel は応答しています。',
+    neonpanelDown:
+      'NeonPanel が現在応答していないため、アプリはデータを取得できません。接続はそのまま維持されます。',
     statusMore: 'プログラム向けの稼働状況',
   },
 
