@@ -37,6 +37,8 @@ export function createLog(level: string, destination?: { write(line: string): vo
         censor: '[redacted]',
       },
       serializers: { err: errorForLog },
+      // pino would copy the message of an `err` to `msg`, as it is.
+      errorKey: 'nobody uses this',
     },
     destination ?? patientStdout(),
   );
