@@ -13,6 +13,8 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
+const KEEP_ALIVE_MS = 120_000;
+
 /** A load balancer without stickiness in front of the instances, on one public address. */
 export async function startBalancer(): Promise<Balancer> {
   let turn = 0;
@@ -31,6 +33,8 @@ export async function startBalancer(): Promise<Balancer> {
     outgoing.on('error', () => answer.destroy());
     incoming.pipe(outgoing);
   });
+  // Whoever comes back after a long pause must not meet a connection that is just being closed.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const balancer: Balancer = {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
