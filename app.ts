@@ -45,6 +45,7 @@ import { createSchedule } from './keys/schedule.ts';
 import type { Log } from './log.ts';
 import { createAttempts } from './mcp/attempts.ts';
 import { createCredentials } from './mcp/credentials.ts';
+import { createDirect } from './mcp/direct.ts';
 import { createIdempotency } from './mcp/idempotency.ts';
 import { resourceMetadata } from './mcp/metadata.ts';
 import { createPool } from './mcp/pool.ts';
@@ -53,6 +54,7 @@ import { createServerFactory } from './mcp/server.ts';
 import { createSse } from './mcp/sse/endpoints.ts';
 import type { StreamLimits } from './mcp/sse/limits.ts';
 import { createToolContexts } from './mcp/tool-context.ts';
+import { scopesOf } from './mcp/tools/definitions.ts';
 import { tools } from './mcp/tools/index.ts';
 import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
 import { createViews } from './views/render.ts';
@@ -193,21 +195,19 @@ export async function startApp(
   });
   const attempts = createAttempts({ store, secrets, log });
   const idempotency = createIdempotency({ attempts, isSettled, now });
-  const lend = createPool(
-    createServerFactory({
-      version: VERSION,
-      tools,
-      publicUrl,
-      logoUrl: `${publicUrl}/assets/icon.svg`,
-      log,
-      contextFor: createToolContexts({
-        api,
-        credentials,
-        idempotency,
-        neonpanelUrl: config.neonpanel.url,
-      }),
+  const buildServer = createServerFactory({
+    version: VERSION,
+    tools,
+    publicUrl,
+    logoUrl: `${publicUrl}/assets/icon.svg`,
+    log,
+    contextFor: createToolContexts({
+      api,
+      credentials,
+      idempotency,
+      neonpanelUrl: config.neonpanel.url,
     }),
-  );
+  });
   const { allowedOrigins, publicDiscovery } = config;
   const resourceServer = {
     publicUrl,
@@ -215,10 +215,15 @@ export async function startApp(
     accessTokens,
     freshenKeys: keyRing.freshen,
     credentials,
-    lend,
+    lend: createPool(buildServer),
     now,
   };
-  const mcp = createMcp({ ...resourceServer, publicDiscovery });
+  const mcp = createMcp({
+    ...resourceServer,
+    publicDiscovery,
+    direct: createDirect(buildServer),
+    scopesByTool: new Map(tools.map((tool) => [tool.name, scopesOf(tool)])),
+  });
   const sse = createSse({ ...resourceServer, limits: options.streams });
 
   const { loopback, trustedProxyHops } = config;

@@ -72,7 +72,10 @@ function openPatientStdout() {
       }
       waiting.push(line);
       waitingBytes += line.length;
-      if (!writing) next();
+      if (writing) return;
+      // What is said at the same time goes out at once.
+      writing = true;
+      setImmediate(next);
     },
     /** Calls back when nothing waits any more (pino's `log.flush`). */
     flush(done: () => void = () => {}): void {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
-import { batches } from './batches.ts';
 import { type ClientRecord, clientKey, isClientId } from './clients.ts';
 import { credentialKey, grantKey } from './grants.ts';
-import { sealContext } from './sealed-kinds.ts';
+import { recordsOf } from './records.ts';
+import { isOfClient, sealContext } from './sealed-kinds.ts';
 import { openIfPossible, type Secrets } from './secrets.ts';
 import { type Entry, type Store, update, type Write } from './store.ts';
 import { endWaiting, waitingKey } from './waiting-clients.ts';
@@ -39,13 +39,9 @@ export function createClientRecords({ store, secrets }: { store: Store; secrets:
   return {
     /** Every client that has a record, in no order. @throws StoreUnavailable */
     async *all(): AsyncGenerator<KnownClient> {
-      for await (const batch of batches(store.keys('client'), BATCH)) {
-        const ids = batch.map(({ tag }) => tag).filter(isOfClient);
-        const entries = await store.read(...ids.flatMap((id) => [clientKey(id), waitingKey(id)]));
-        for (const [i, id] of ids.entries()) {
-          const [client, waiting] = entries.slice(2 * i);
-          if (client) yield known(id, client, waiting);
-        }
+      const how = { size: BATCH, only: isOfClient, beside: [waitingKey] };
+      for await (const { key, entry, beside } of recordsOf(store, 'client', how)) {
+        yield known(key.tag, entry, beside[0]);
       }
     },
 
@@ -122,9 +118,6 @@ export type ClientRecords = ReturnType<typeof createClientRecords>;
 
 /** A client id or a client_secret: 256 bits, as the engine makes them. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
-
-/** `neonpanel` has a record of the same kind: our own client there. */
-const isOfClient = (tag: string) => tag !== 'neonpanel';
 
 function known(clientId: string, client: Entry, waiting: Entry | undefined): KnownClient {
   const record = JSON.parse(client.value) as ClientRecord;

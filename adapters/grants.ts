@@ -1,4 +1,4 @@
-import { batches } from './batches.ts';
+import { recordsOf } from './records.ts';
 import { digest, isSame } from './secrets.ts';
 import {
   type Entry,
@@ -67,6 +67,11 @@ export const serviceGrant = (clientId: string, scope: string, now: number): Gran
 /** Whether a token of the grant is still believed. @param issuedAt epoch seconds */
 export const believes = ({ tokensFrom = 0 }: Pick<Grant, 'tokensFrom'>, issuedAt: number) =>
   issuedAt >= tokensFrom;
+
+/** Of a grant whose tokens so far are no longer to be believed. @param now epoch milliseconds */
+export const noTokensBefore = (now: number): Pick<Grant, 'tokensFrom'> => ({
+  tokensFrom: Math.floor(now / 1000) + 1,
+});
 
 export const grantKey = (grantId: string): Key => ({ tag: grantId, kind: 'grant' });
 export const codeKey = (grantId: string): Key => ({ tag: grantId, kind: 'code' });
@@ -150,22 +155,17 @@ export function createGrants(store: Store) {
      * @param now epoch milliseconds
      */
     async endTokens(grantId: string, now: number): Promise<void> {
-      const tokensFrom = Math.floor(now / 1000) + 1;
       await update(store, grantKey(grantId), (old) => {
         if (old === undefined) return undefined;
-        return { put: JSON.stringify({ ...JSON.parse(old), tokensFrom }), lifetime: 'keep' };
+        const put = JSON.stringify({ ...JSON.parse(old), ...noTokensBefore(now) });
+        return { put, lifetime: 'keep' };
       });
     },
 
     /** Every grant there is, in no order; never on a request's path. @throws StoreUnavailable */
     async *all(): AsyncGenerator<StoredGrant & { grantId: string }> {
-      for await (const batch of batches(store.keys('grant'), BATCH)) {
-        const entries = await store.read(...batch);
-        for (const [i, { tag: grantId }] of batch.entries()) {
-          const entry = entries[i];
-          if (entry && isGrantId(grantId)) yield { grantId, ...parse(entry) };
-        }
-      }
+      const stored = recordsOf(store, 'grant', { size: BATCH, only: isGrantId });
+      for await (const { key, entry } of stored) yield { grantId: key.tag, ...parse(entry) };
     },
 
     /** Ends the grant: every token of it stops working, and the NeonPanel credential is gone. */

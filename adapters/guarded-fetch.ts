@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { bytesOf } from './bounded-bytes.ts';
 import { isPublicAddress } from './public-host.ts';
 
 /**
@@ -156,15 +157,9 @@ async function read(response: IncomingMessage, maxBytes: number): Promise<Fetche
   }
   const tooLarge = () => new Unfetchable(`more than ${maxBytes} bytes`);
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let received = 0;
-  for await (const chunk of response) {
-    received += (chunk as Buffer).length;
-    if (received > maxBytes) throw tooLarge();
-    chunks.push(chunk as Buffer);
-  }
+  const bytes = await bytesOf(response, maxBytes, tooLarge);
   if (!response.complete) throw new Unfetchable('answer was cut off');
-  return { status, headers, text: utf8(Buffer.concat(chunks)) };
+  return { status, headers, text: utf8(bytes) };
 }
 
 /** RFC 8259 §8.1. */

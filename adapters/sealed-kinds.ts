@@ -43,8 +43,10 @@ export interface SealedKind {
   readonly endsWithinSeconds?: number;
 }
 
+/** The tag of our own client at NeonPanel, a record of the same kind as those of our clients. */
+export const NEONPANEL_TAG = 'neonpanel';
+export const isOfClient = (tag: string): boolean => tag !== NEONPANEL_TAG;
 const anyTag = () => true;
-const NEONPANEL = 'neonpanel';
 
 export const SEALED_KINDS: readonly SealedKind[] = [
   {
@@ -66,7 +68,7 @@ export const SEALED_KINDS: readonly SealedKind[] = [
   {
     name: 'client secrets',
     kind: 'client',
-    isOwn: (tag) => tag !== NEONPANEL,
+    isOwn: isOfClient,
     member: 'secret',
     beside: [],
     contexts: (tag) => [sealContext.clientSecret(tag)],
@@ -74,7 +76,7 @@ export const SEALED_KINDS: readonly SealedKind[] = [
   {
     name: 'our client at NeonPanel',
     kind: 'client',
-    isOwn: (tag) => tag === NEONPANEL,
+    isOwn: (tag) => !isOfClient(tag),
     beside: [],
     contexts: () => [sealContext.neonpanelClient()],
   },

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Grant } from './grants.ts';
+import { recordsOf } from './records.ts';
 import {
   type Beside,
   SEALED_KINDS,
@@ -9,7 +10,7 @@ import {
   withSealedPart,
 } from './sealed-kinds.ts';
 import { masterKeyOf, openIfPossible, type Secrets } from './secrets.ts';
-import type { Entry, Key, Store, Write } from './store.ts';
+import type { Key, Store, Write } from './store.ts';
 
 /**
  * All that depends on a master key, counted and sealed anew while the instances run. It goes slowly, a few records at a
@@ -17,6 +18,7 @@ import type { Entry, Key, Store, Write } from './store.ts';
  */
 const BATCH = 50;
 const PAUSE_MS = 20;
+const SLOWLY = { size: BATCH, rest: () => pause(PAUSE_MS) };
 
 export interface VaultCount {
   /** By public name of the master key, by name of the kind. */
@@ -34,7 +36,7 @@ export async function countVault(store: Store): Promise<VaultCount> {
     sealed.set(id, byKind.set(kind.name, (byKind.get(kind.name) ?? 0) + 1));
   }
   const refreshTokens = new Map<string | undefined, number>();
-  for await (const { entry } of recordsOf(store, 'grant')) {
+  for await (const { entry } of recordsOf(store, 'grant', SLOWLY)) {
     const { generation, masterKey } = JSON.parse(entry.value) as Grant;
     if (generation === undefined) continue;
     refreshTokens.set(masterKey, (refreshTokens.get(masterKey) ?? 0) + 1);
@@ -137,27 +139,10 @@ async function* sealedRecords(
   store: Store,
 ): AsyncGenerator<{ key: Key; kind: SealedKind; part: string }> {
   for (const name of new Set(SEALED_KINDS.map(({ kind }) => kind))) {
-    for await (const { key, entry } of recordsOf(store, name)) {
+    for await (const { key, entry } of recordsOf(store, name, SLOWLY)) {
       const kind = sealedKindOf(key);
       const part = kind && sealedPart(kind, entry.value);
       if (kind && part !== undefined) yield { key, kind, part };
     }
   }
-}
-
-async function* recordsOf(store: Store, kind: string): AsyncGenerator<{ key: Key; entry: Entry }> {
-  let batch: Key[] = [];
-  const read = async () => {
-    const entries = await store.read(...batch);
-    const found = batch.flatMap((key, i) => (entries[i] ? [{ key, entry: entries[i] }] : []));
-    batch = [];
-    return found;
-  };
-  for await (const key of store.keys(kind)) {
-    batch.push(key);
-    if (batch.length < BATCH) continue;
-    yield* await read();
-    await pause(PAUSE_MS);
-  }
-  if (batch.length > 0) yield* await read();
 }

@@ -2,7 +2,9 @@ import { DAY_MS } from '../clock.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { StoreUnavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { batches } from './batches.ts';
 import type { Leases } from './leases.ts';
+import { recordsOf } from './records.ts';
 import type { Entry, Key, Store, Write } from './store.ts';
 
 /**
@@ -135,7 +137,7 @@ export function createWaitingClients(options: {
   async function countAndCollect(): Promise<Count> {
     const at = now();
     let waiting = 0;
-    for await (const batch of batches()) waiting += batch.length;
+    for await (const batch of batches(store.keys('waiting'), BATCH, rest)) waiting += batch.length;
     if (waiting > crowded) {
       const collected = await collect(Math.min(waiting - crowded, MAX_COLLECTED));
       waiting -= collected;
@@ -166,29 +168,16 @@ export function createWaitingClients(options: {
     const before = now() - MIN_WAIT_MS;
     let found: Waiting[] = [];
     const best = () => found.sort((a, b) => a.registeredAt - b.registeredAt).slice(0, most);
-    for await (const batch of batches()) {
-      const entries = await store.read(...batch);
-      batch.forEach(({ tag }, i) => {
-        const waiting = entries[i] && asWaiting(tag, entries[i]);
-        if (waiting && waiting.registeredAt < before) found.push(waiting);
-      });
+    for await (const { key, entry } of recordsOf(store, 'waiting', { size: BATCH, rest })) {
+      const waiting = asWaiting(key.tag, entry);
+      if (waiting.registeredAt < before) found.push(waiting);
       if (found.length > 2 * most) found = best();
     }
     return best();
   }
 
-  /** The keys of all that wait, with a pause after each batch. */
-  async function* batches(): AsyncGenerator<Key[]> {
-    let batch: Key[] = [];
-    for await (const key of store.keys('waiting')) {
-      batch.push(key);
-      if (batch.length < BATCH) continue;
-      yield batch;
-      batch = [];
-      await breathe(0);
-    }
-    if (batch.length > 0) yield batch;
-  }
+  /** After every batch that is read. */
+  const rest = () => breathe(0);
 
   /** @param done a pause follows after each batch of so many */
   async function breathe(done: number): Promise<void> {

@@ -68,6 +68,21 @@ export function acceptServiceClient(sent: Record<string, unknown>): Record<strin
   };
 }
 
+/**
+ * Refuses what the policy refuses, in the same words, where nobody sees them as a registration's.
+ *
+ * @param accept asks the policy
+ * @param refusal the error that its words become
+ */
+export function inPolicyWords<T>(accept: () => T, refusal: (words: string) => Error): T {
+  try {
+    return accept();
+  } catch (error) {
+    const { error_description } = error as { error_description?: string };
+    throw error_description === undefined ? error : refusal(error_description);
+  }
+}
+
 function acceptRedirectUris(value: unknown, policy: RegistrationPolicy): string[] {
   if (!Array.isArray(value) || value.length < 1 || value.length > MAX_REDIRECT_URIS) {
     throw invalidRedirectUri(`must be an array of 1 to ${MAX_REDIRECT_URIS} URIs`);

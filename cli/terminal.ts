@@ -1,6 +1,5 @@
 import confirmPrompt from '@inquirer/confirm';
 import passwordPrompt from '@inquirer/password';
-
 import { openBrowser } from './open-browser.ts';
 
 /** Where a command is run: what it prints to, and whom it can ask. Tests bring their own. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
+import { bytesOf } from '../adapters/bounded-bytes.ts';
 import { Refusal } from '../errors.ts';
 
 /** Bodies of OAuth requests; the largest real one is a registration of a few kilobytes. */
@@ -17,14 +18,9 @@ const LINGER_MS = 1_000;
  */
 export async function readText(ctx: Context, limit: number): Promise<string> {
   refuseOversize(ctx, limit);
-  const chunks: Buffer[] = [];
-  let received = 0;
   try {
-    for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
-      received += (chunk as Buffer).length;
-      if (received > limit) throw tooLarge(ctx, limit);
-      chunks.push(chunk as Buffer);
-    }
+    const body = ctx.req.iterator({ destroyOnReturn: false });
+    return (await bytesOf(body, limit, () => tooLarge(ctx, limit))).toString('utf8');
   } catch (error) {
     ctx.req.resume();
     if (error instanceof Refusal) throw error;
@@ -32,7 +28,6 @@ export async function readText(ctx: Context, limit: number): Promise<string> {
       cause: error,
     });
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** @throws Refusal 413 if the declared length is above the limit */

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { JWK } from 'jose';
-import { publicMembers, type SigningKey } from './stages.ts';
+import { byStage, publicMembers, type SigningKey } from './stages.ts';
 
 /** The signing keys in the form in which they are used. */
 export interface KeySet {
@@ -12,13 +12,9 @@ export interface KeySet {
   readonly verification: ReadonlyMap<string, KeyObject>;
 }
 
-const ORDER = { current: 0, next: 1, retired: 2 };
-
 /** @param keys of every state, in any order; the current one comes first in all that is made of them */
 export function keySet(keys: readonly SigningKey[]): KeySet {
-  const ordered = keys
-    .toSorted((a, b) => ORDER[a.state] - ORDER[b.state])
-    .map(({ jwk, kid }) => ({ ...jwk, kid, alg: 'RS256', use: 'sig' }));
+  const ordered = byStage(keys).map(({ jwk, kid }) => ({ ...jwk, kid, alg: 'RS256', use: 'sig' }));
   return {
     signing: ordered.slice(0, 1),
     jwks: { keys: ordered.map(publicMembers) },

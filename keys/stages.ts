@@ -115,6 +115,12 @@ export const currentOf = (keys: readonly SigningKey[]): SigningKey | undefined =
 export const nextOf = (keys: readonly SigningKey[]): SigningKey | undefined =>
   keys.find(({ state }) => state === 'next');
 
+const ORDER = { current: 0, next: 1, retired: 2 };
+
+/** A copy in the order in which keys are shown and published: the current one, the next one, those retired. */
+export const byStage = (keys: readonly SigningKey[]): SigningKey[] =>
+  keys.toSorted((a, b) => ORDER[a.state] - ORDER[b.state]);
+
 /** When everybody who caches our JWKS for no longer than that knows the key, in epoch milliseconds. */
 export const maySignFrom = ({ createdAt }: SigningKey, jwksCacheSeconds: number): number =>
   createdAt + TAKEOVER_MS + jwksCacheSeconds * 1_000;

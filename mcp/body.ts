@@ -42,13 +42,17 @@ export async function readMessages(ctx: Context): Promise<Posted> {
 
 /** Answers are told apart by their ids: of two with the same one would be lost, and it may be that of a write. */
 function refuseRepeatedIds(messages: readonly JsonRpcMessage[]): void {
-  const ids = messages.filter(isRequest).map(({ id }) => id);
+  const ids = requestIds(messages);
   if (new Set(ids).size === ids.length) return;
   throw new RpcRefusal(400, -32600, 'Each request of a batch needs an id of its own.');
 }
 
-const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
+/** True of what is to be answered under its id. */
+export const isRequest = ({ method, id }: JsonRpcMessage): boolean =>
   method !== undefined && id !== undefined;
+
+export const requestIds = (messages: readonly JsonRpcMessage[]): unknown[] =>
+  messages.filter(isRequest).map(({ id }) => id);
 
 /** A body that unfolds could be of any size (RFC 9110 §15.5.16). */
 function refuseEncoded(ctx: Context): void {

@@ -1,3 +1,6 @@
+/** One message as an event. @param json without line breaks */
+export const messageEvent = (json: string): string => `event: message\ndata: ${json}\n\n`;
+
 /** The messages in an event stream of the transport, as JSON without line breaks. Its comments are left out. */
 export async function* messagesIn(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();

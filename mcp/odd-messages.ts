@@ -1,4 +1,4 @@
-import type { JsonRpcMessage, Posted } from './body.ts';
+import { isRequest, type JsonRpcMessage, type Posted } from './body.ts';
 import { isObject, parseInner, UNREADABLE } from './json-text.ts';
 
 /**
@@ -14,13 +14,14 @@ export function asMeant(posted: Posted): Posted {
   );
   const isBatch = Array.isArray(posted.body);
   const messages = posted.messages
-    .filter((message) => !isBatch || !isRequest(message) || !givenUp.has(message['id']))
+    .filter((message) => !isBatch || !isOrdinary(message) || !givenUp.has(message['id']))
     .map(withObjectArguments);
   return { body: isBatch ? messages : messages[0], messages };
 }
 
-const isRequest = (message: JsonRpcMessage): boolean =>
-  'id' in message && 'method' in message && cancelledId(message) === undefined;
+/** A request, and not one that gives up another. */
+const isOrdinary = (message: JsonRpcMessage): boolean =>
+  isRequest(message) && cancelledId(message) === undefined;
 
 /** The request that a `notifications/cancelled` gives up. */
 export const cancelledId = ({ method, params }: JsonRpcMessage): unknown =>

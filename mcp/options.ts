@@ -1,5 +1,6 @@
 import type { AccessTokenVerifier } from '../keys/access-token.ts';
 import type { Credentials } from './credentials.ts';
+import type { AnswerDirectly } from './direct.ts';
 import type { LendServer } from './exchange.ts';
 
 /** What both transports are made of. */
@@ -16,6 +17,13 @@ export interface McpOptions {
   readonly lend: LendServer;
   /** Epoch milliseconds. */
   readonly now: () => number;
+}
+
+/** What only the transport of POST /mcp needs. */
+export interface DirectOptions {
+  readonly direct: AnswerDirectly;
+  /** What a token must have for the tool of this name. */
+  readonly scopesByTool: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Everything about a call ends within this; clients give up at about 60 s. */

@@ -4,9 +4,10 @@ import type { JsonRpcMessage } from './body.ts';
 import { isObject } from './json-text.ts';
 import { RpcRefusal } from './rpc-refusal.ts';
 
+export const MODERN_VERSION = '2026-07-28';
 /** Newest first. */
 export const LEGACY_VERSIONS: readonly string[] = SUPPORTED_PROTOCOL_VERSIONS;
-export const VERSIONS: readonly string[] = ['2026-07-28', ...LEGACY_VERSIONS];
+export const VERSIONS: readonly string[] = [MODERN_VERSION, ...LEGACY_VERSIONS];
 
 const HEADER = 'mcp-protocol-version';
 const MAX_SHOWN = 40;

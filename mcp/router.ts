@@ -7,18 +7,22 @@ import { answerOptions } from '../http/cors.ts';
 import { ACCEPT_ALL, ACCEPT_JSON, asWanted } from './answers.ts';
 import { type Bearer, createBearerReader } from './bearer.ts';
 import { readMessages } from './body.ts';
+import type { Caller } from './caller.ts';
 import { METADATA_PATH, type ResourcePath } from './challenge.ts';
 import { assertConnected, assertEntitled } from './entitlement.ts';
 import { authInfoFor, type Exchange, exchangeOf } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
-import { CALL_DEADLINE_MS, type McpOptions } from './options.ts';
+import { CALL_DEADLINE_MS, type DirectOptions, type McpOptions } from './options.ts';
 import { checkOrigin } from './origin.ts';
+import { plainRequest } from './plain-request.ts';
 import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
 
 /** What pages may send; GET, HEAD and DELETE are refused with a challenge or 405, and clients read those. */
 const SENDABLE = ['POST', 'GET', 'HEAD', 'DELETE'];
+/** What the log says of a request whose client did not wait; nobody is sent it. */
+const CLIENT_GONE = 499;
 const DISCOVERY = new Set<unknown>([
   'initialize',
   'notifications/initialized',
@@ -31,8 +35,8 @@ const DISCOVERY = new Set<unknown>([
  * The MCP endpoint. A request is settled in the order of `serve`: origin, bearer, message, grant and credential; only
  * then the transport takes over, because a tool handler can no longer answer 401.
  */
-export function createMcp(options: McpOptions): Middleware {
-  const { publicUrl, credentials, lend, now } = options;
+export function createMcp(options: McpOptions & DirectOptions): Middleware {
+  const { publicUrl, credentials, lend, direct, scopesByTool, now } = options;
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
   const handle = toNodeHandler(asWanted(sdk));
@@ -70,6 +74,11 @@ export function createMcp(options: McpOptions): Middleware {
     if (ctx.res.statusCode === 403) auditScopeMissing(ctx, caller, messages);
   }
 
+  function mayCall(caller: Caller | undefined, toolName: string): boolean {
+    const needed = scopesByTool.get(toolName);
+    return needed?.every((scope) => caller?.scopes.has(scope)) ?? false;
+  }
+
   /** Clients probe with GET and HEAD: without a token that works they are told how to get one. */
   async function refuseMethod(ctx: Context, bearer: Bearer): Promise<never> {
     if (bearer.kind !== 'caller') throw new Unauthorized('no token');
@@ -78,7 +87,7 @@ export function createMcp(options: McpOptions): Middleware {
     throw new RpcRefusal(405, -32000, 'Method not allowed: this endpoint takes POST only.');
   }
 
-  /** Hands the request to the SDK's transport, with a server of its own. */
+  /** What is plain is answered at once; anything else goes to the SDK's transport, with a server of its own. */
   async function exchange(
     ctx: Context,
     request: { bearer: Bearer; body: unknown; deadline: number; resourceMetadataUrl: string },
@@ -86,7 +95,9 @@ export function createMcp(options: McpOptions): Middleware {
     const { bearer, body, deadline, resourceMetadataUrl } = request;
     const loan = lend();
     const gone = new AbortController();
-    ctx.res.once('close', () => gone.abort());
+    ctx.res.once('close', () => {
+      if (!ctx.res.writableFinished) gone.abort();
+    });
     const exchange: Exchange = {
       caller: bearer.kind === 'caller' ? bearer.caller : undefined,
       loan,
@@ -96,8 +107,15 @@ export function createMcp(options: McpOptions): Middleware {
       log: requestLog(ctx),
     };
     const auth = authInfoFor(bearer, exchange, resourceMetadataUrl);
-    ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
     ctx.set('Cache-Control', 'no-store');
+    const plain = plainRequest(ctx.req.headers, body, (name) => mayCall(exchange.caller, name));
+    if (plain) {
+      const json = await direct(plain, { authInfo: auth, signal: gone.signal });
+      if (json === undefined) ctx.res.statusCode = CLIENT_GONE;
+      else answerJson(ctx, json);
+      return;
+    }
+    ctx.req.headers.accept = takesJsonOnly(ctx) ? ACCEPT_JSON : ACCEPT_ALL;
     ctx.respond = false;
     try {
       await handle(Object.assign(ctx.req, { auth }), ctx.res, body);
@@ -105,6 +123,11 @@ export function createMcp(options: McpOptions): Middleware {
       await loan.giveBack();
     }
   }
+}
+
+function answerJson(ctx: Context, json: string | Buffer): void {
+  ctx.set('Content-Type', 'application/json');
+  ctx.body = json;
 }
 
 /** The bare origin is a page, too. */

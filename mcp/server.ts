@@ -8,6 +8,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
+import { LEGACY_VERSIONS, MODERN_VERSION } from './protocol-version.ts';
 import { auditCall } from './tools/account.ts';
 import { callTool, type CallOptions, requestIdOf } from './tools/call.ts';
 import { definitionsOf, scopesOf } from './tools/definitions.ts';
@@ -70,6 +71,7 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
   const serverOptions = {
     capabilities: { tools: { listChanged: false } },
     instructions: INSTRUCTIONS,
+    supportedProtocolVersions: [...LEGACY_VERSIONS, MODERN_VERSION],
     cacheHints: { 'tools/list': cacheHint, 'server/discover': cacheHint },
   };
   return () => {

@@ -51,27 +51,32 @@ export function upstreamFor(options: {
 }
 
 function refuse(error: unknown): never {
-  throw error instanceof NeonpanelError ? nothingDone(error) : error;
+  throw error instanceof NeonpanelError ? notRenewed(error) : error;
 }
 
-/** The same, when NeonPanel itself was not asked because it does not answer. */
+/** The sign-in had to be renewed first, and could not be. */
+function notRenewed(cause: NeonpanelError): Refusal {
+  const description =
+    'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.';
+  return nothingDone(description, cause);
+}
+
+/** NeonPanel itself was not asked, because it does not answer. */
 function notAsked(cause: NeonpanelError): Refusal {
-  const { message, detail = message, retryAfterSeconds } = cause;
   const description =
     'NeonPanel is not reachable at the moment, so nothing was done. Nothing is wrong with the request: if it fails again, tell the user.';
-  return new Refusal('temporarily_unavailable', 503, description, {
-    detail,
-    retryAfterSeconds,
-    cause,
-  });
+  return nothingDone(description, cause, cause.retryAfterSeconds);
 }
 
 /** Unlike an answer that is missing, this one leaves no doubt about a write: it was not carried out. */
-function nothingDone(cause: NeonpanelError): Refusal {
-  const description =
-    'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.';
+function nothingDone(
+  description: string,
+  cause: NeonpanelError,
+  retryAfterSeconds?: number,
+): Refusal {
   const { message, detail = message } = cause;
-  return new Refusal('temporarily_unavailable', 503, description, { detail, cause });
+  const more = { detail, retryAfterSeconds, cause };
+  return new Refusal('temporarily_unavailable', 503, description, more);
 }
 
 /** The connection ended while a tool was running; the next request gets a 401. */

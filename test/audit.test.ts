@@ -631,6 +631,26 @@ test('the audit log is written at every level but silent', (t) => {
   t.is(logs.text(), '');
 });
 
+test('[T17] a field that is named like a secret is not written, at the top of a line and two levels below it', (t) => {
+  const logs = createLogs();
+  const log = createLog('trace', logs.sink);
+  const line = {
+    event: 'x',
+    token: 'hunter2secret',
+    headers: { authorization: 'hunter2secret', accept: 'kept' },
+    answers: [{ refresh_token: 'hunter2secret' }, { scope: 'kept' }],
+  };
+  const before = structuredClone(line);
+  log.info(line);
+  t.deepEqual(logs.leaked(['hunter2secret']), []);
+  t.deepEqual(line, before);
+  t.like(logs.only({ event: 'x' }), {
+    token: '[redacted]',
+    headers: { authorization: '[redacted]', accept: 'kept' },
+    answers: [{ refresh_token: '[redacted]' }, { scope: 'kept' }],
+  });
+});
+
 test('[T58] [T17] an error is logged by its name, words, code, place and causes, and by nothing it carries', (t) => {
   const logs = createLogs();
   const inner = Object.assign(new Error('connect redis://u:hunter2secret@host:1 failed'), {

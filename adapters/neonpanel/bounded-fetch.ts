@@ -1,5 +1,6 @@
-import { type Breaker, isNobodyHome } from './breaker.ts';
 import { Agent, request, type Dispatcher } from 'undici';
+import { bytesOf } from '../bounded-bytes.ts';
+import { type Breaker, isNobodyHome } from './breaker.ts';
 
 /**
  * A fetch for talking to NeonPanel's OAuth endpoints: no redirects, a total deadline, a cap on the body. What comes
@@ -51,23 +52,14 @@ export function createBoundedFetch(options: {
       body: init.body == null ? null : String(init.body),
       signal: init.signal ? AbortSignal.any([deadline, init.signal]) : deadline,
     });
-    const chunks: Buffer[] = [];
-    let received = 0;
-    for await (const chunk of body) {
-      received += (chunk as Buffer).length;
-      // Leaving the loop destroys the stream and its socket.
-      if (received > maxBytes) throw new TooLarge(`answer of more than ${maxBytes} bytes`);
-      chunks.push(chunk as Buffer);
-    }
+    const tooLarge = () => new TooLarge(`answer of more than ${maxBytes} bytes`);
+    const bytes = await bytesOf(body, maxBytes, tooLarge);
     const answer = new Headers();
     for (const [name, value] of Object.entries(headers)) {
       for (const one of [value].flat()) if (one !== undefined) answer.append(name, one);
     }
     const noBody = [101, 204, 205, 304].includes(statusCode);
-    return new Response(noBody ? null : Buffer.concat(chunks), {
-      status: statusCode,
-      headers: answer,
-    });
+    return new Response(noBody ? null : bytes, { status: statusCode, headers: answer });
   };
   return Object.assign(fetch, { close: () => dispatcher.close() });
 }

@@ -135,3 +135,7 @@ export class NeonpanelError extends Error {
     this.wasSent = more.wasSent ?? true;
   }
 }
+
+/** True of NeonPanel's 403 and 404, which it says alike of what is not there and of what is not this user's. */
+export const isMiss = (error: unknown): boolean =>
+  error instanceof NeonpanelError && (error.status === 403 || error.status === 404);

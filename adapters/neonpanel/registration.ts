@@ -1,5 +1,5 @@
 import { DAY_MS } from '../../clock.ts';
-import { sealContext } from '../sealed-kinds.ts';
+import { NEONPANEL_TAG, sealContext } from '../sealed-kinds.ts';
 import { openIfPossible, type Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Key, Store } from '../store.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
@@ -87,7 +87,7 @@ export function createRegistrations({ store, secrets }: { store: Store; secrets:
   };
 }
 
-const KEY: Key = { tag: 'neonpanel', kind: 'client' };
+const KEY: Key = { tag: NEONPANEL_TAG, kind: 'client' };
 const CONTEXT = sealContext.neonpanelClient();
 
 const text = (name: string, value: unknown) => (typeof value === 'string' ? { [name]: value } : {});

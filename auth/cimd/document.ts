@@ -1,7 +1,7 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { Unacceptable } from '../../adapters/document-cache.ts';
 import { acceptClientKeys, type KeySet } from '../client-keys.ts';
-import { acceptRegistration, type RegistrationPolicy } from '../registration.ts';
+import { acceptRegistration, inPolicyWords, type RegistrationPolicy } from '../registration.ts';
 import { ASSERTION_ALGORITHMS } from '../supported.ts';
 import { documentUrlProblem } from './document-url.ts';
 
@@ -61,15 +61,8 @@ export const acceptKeySet = (content: unknown): KeySet =>
   orUnacceptable(() => acceptClientKeys(content));
 
 /** What a registration would be refused for makes a document unacceptable, in the same words. */
-function orUnacceptable<T>(accept: () => T): T {
-  try {
-    return accept();
-  } catch (error) {
-    const { error_description } = error as { error_description?: string };
-    if (error_description === undefined) throw error;
-    throw new Unacceptable(error_description);
-  }
-}
+const orUnacceptable = <T>(accept: () => T): T =>
+  inPolicyWords(accept, (words) => new Unacceptable(words));
 
 type Method = 'none' | 'private_key_jwt';
 

@@ -19,6 +19,18 @@ export async function firstOf<T>(
   return { first: kept.sort(order).slice(0, most), count };
 }
 
+export async function countOf(all: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of all) count++;
+  return count;
+}
+
+/** Looks no further than the first. */
+export async function isAny(all: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _ of all) return true;
+  return false;
+}
+
 /** `50 of 312 shown` under a table that is not complete. */
 export const andMore = (shown: number, count: number): string =>
   shown < count ? `\n${shown} of ${count} shown; --limit 0 shows all.` : '';

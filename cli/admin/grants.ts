@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { createClientRecords } from '../../adapters/client-records.ts';
 import { unknownClient } from './clients/list.ts';
 import { AdminError } from '../errors.ts';
-import { andMore, firstOf } from './first.ts';
+import { andMore, firstOf, isAny } from './first.ts';
 import {
   describeOutcome,
   endAll,
@@ -98,8 +98,7 @@ async function revokedGrants(session: Session, options: Selection): Promise<Chan
  * @throws AdminError
  */
 async function assertSomeoneIsMeant(session: Session, { id, user, client }: Selection) {
-  const exists = async (selection: Selection) =>
-    (await firstOf(selected(session, selection), 0, () => 0)).count > 0;
+  const exists = (selection: Selection) => isAny(selected(session, selection));
   if (id !== undefined) {
     const message = (await exists({ id }))
       ? `The grant ${id} is live, and not one that the options mean: nothing is ended.`

@@ -34,3 +34,11 @@ export const iso = (ms: number | undefined): string | null =>
 /** `1 grant`, `2 grants` */
 export const counted = (count: number, one: string): string =>
   `${count} ${one}${count === 1 ? '' : 's'}`;
+
+/** Members one below the other, for people: `clientId` is `client id`. */
+export const lines = (members: object): string =>
+  Object.entries(members)
+    .map(([name, value]) => `  ${inWords(name).padEnd(20)}${[value].flat().join(' ')}`)
+    .join('\n');
+
+const inWords = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { requestId, requestLog } from '../../http/context.ts';
 import { ACCEPT_ALL, asWanted } from '../answers.ts';
 import type { Bearer } from '../bearer.ts';
-import type { JsonRpcMessage } from '../body.ts';
+import { type JsonRpcMessage, requestIds } from '../body.ts';
 import { messagesIn } from '../event-stream.ts';
 import { authInfoFor, type Exchange, exchangeOf, type LendServer } from '../exchange.ts';
 import { cancelledId } from '../odd-messages.ts';
@@ -38,7 +38,7 @@ export function createDelivery(options: {
   return async function deliver(ctx: Context, delivery: Delivery): Promise<Response> {
     const { bearer, body, messages, deadline, stream } = delivery;
     for (const message of messages) stream.cancel(cancelledId(message));
-    const call: Call = { ids: messages.flatMap(idOf), gone: new AbortController() };
+    const call: Call = { ids: requestIds(messages), gone: new AbortController() };
     stream.begin(call);
     const loan = lend();
     const exchange: Exchange = {
@@ -95,6 +95,3 @@ function requestFor(ctx: Context, { gone }: Call): Request {
     signal: gone.signal,
   });
 }
-
-const idOf = ({ method, id }: JsonRpcMessage): unknown[] =>
-  method === undefined || id === undefined ? [] : [id];

@@ -6,6 +6,7 @@ import { type Bearer, createBearerReader } from '../bearer.ts';
 import { type JsonRpcMessage, readMessages } from '../body.ts';
 import { METADATA_PATH } from '../challenge.ts';
 import { assertConnected, assertEntitled } from '../entitlement.ts';
+import { messageEvent } from '../event-stream.ts';
 import { asMeant } from '../odd-messages.ts';
 import { CALL_DEADLINE_MS, type McpOptions } from '../options.ts';
 import { checkOrigin } from '../origin.ts';
@@ -141,7 +142,7 @@ const wantsStream = (ctx: Context): boolean =>
 function renderAsStream(ctx: Context): void {
   const body = ctx.body as { jsonrpc: string } | OAuthBody;
   const message = 'jsonrpc' in body ? body : asRpc(body);
-  ctx.body = `event: message\ndata: ${JSON.stringify(message)}\n\n`;
+  ctx.body = messageEvent(JSON.stringify(message));
   ctx.set('Content-Type', 'text/event-stream');
 }
 

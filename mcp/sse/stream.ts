@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { Refusal } from '../../errors.ts';
 import type { Caller } from '../caller.ts';
+import { messageEvent } from '../event-stream.ts';
 
 /** Why a stream has ended, for the log. */
 export type EndReason = 'client' | 'grant' | 'lifetime' | 'slow_reader' | 'stopping';
@@ -59,7 +60,7 @@ export function openStream(
 
     /** @param json one JSON-RPC message, without line breaks */
     send(json: string): void {
-      if (stream.isOpen()) res.write(`event: message\ndata: ${json}\n\n`);
+      if (stream.isOpen()) res.write(messageEvent(json));
     },
 
     /** A comment, so that nobody on the way takes the stream for dead. Ends it if its reader took nothing since the last. */

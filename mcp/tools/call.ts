@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AuthInfo, CallToolResult, ServerContext } from '@modelcontextprotocol/server';
-import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
+import { isMiss, NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
 import { Refusal } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { WRITE } from '../../resource.ts';
@@ -77,8 +77,7 @@ async function perform(call: Call, signal: AbortSignal): Promise<CallToolResult>
 
 /** NeonPanel says 403 or 404 for a company that is not the user's; which ones are is more help than its number. */
 async function explain(error: unknown, args: unknown, context: ToolContext): Promise<unknown> {
-  const isMiss = error instanceof NeonpanelError && [403, 404].includes(error.status ?? 0);
-  if (!isMiss) return error;
+  if (!isMiss(error)) return error;
   return (await companyMiss(Object(args), context).catch(() => undefined)) ?? error;
 }
 

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { NeonpanelError } from '../../adapters/neonpanel/neonpanel.ts';
+import { isMiss } from '../../adapters/neonpanel/neonpanel.ts';
 import { READ } from '../../resource.ts';
 import { isObject } from '../json-text.ts';
 import { structured } from './answer.ts';
-import { accessibleCompanies, type Company } from './company.ts';
+import { accessibleCompanies } from './company.ts';
 import { balancesOf } from './inventory.ts';
 import { pathOf } from './path.ts';
 import { plain } from './plain.ts';
@@ -59,8 +59,7 @@ export const fetch = defineTool({
 
 /** NeonPanel's 403 and 404 are told by the id that was given, and it came from `search`. */
 function orUnknown(error: unknown): never {
-  const isMiss = error instanceof NeonpanelError && [403, 404].includes(error.status ?? 0);
-  throw isMiss ? unknownRecord(error) : error;
+  throw isMiss(error) ? unknownRecord(error) : error;
 }
 
 function find(id: RecordId, context: ToolContext): Promise<Found> {
@@ -77,7 +76,7 @@ function find(id: RecordId, context: ToolContext): Promise<Found> {
 }
 
 async function company(uuid: string, context: ToolContext): Promise<Found> {
-  const found = (await accessibleCompanies(context)).find((known: Company) => known.uuid === uuid);
+  const found = (await accessibleCompanies(context)).find((known) => known.uuid === uuid);
   if (!found) throw unknownRecord();
   context.noteCompanies?.([uuid]);
   return { title: found.name, content: found.record };

@@ -5,7 +5,7 @@ import { loadConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
 import { connectDocumented, documented } from '../cimd/client.ts';
 import { startDocumentHost } from '../cimd/host.ts';
-import { admin, createTerminal, runIn } from '../support/admin.ts';
+import { admin, type AdminRun, createTerminal, runIn } from '../support/admin.ts';
 import { endsEverywhere } from '../support/ends.ts';
 import { type Harness, startHarness } from '../support/harness.ts';
 import {
@@ -50,6 +50,13 @@ const kindsOf = async (world: Harness, tag: string) =>
   (await recordsOf(world))
     .filter((record) => record.tag === tag && !record.kind.startsWith('commit:'))
     .map(({ kind }) => kind);
+
+/** The audit log of a command, which writes nothing else to stderr with `--json`. */
+const logged = ({ err }: AdminRun): any[] =>
+  err
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 
 /** What must not be left of a connection. */
 const ENDED = ['grant', 'credential'];
@@ -252,11 +259,7 @@ storeTest.serial(
       [],
     );
     t.true(await lives(world, other));
-    const line = revoked.err
-      .split('\n')
-      .filter(Boolean)
-      .map((text) => JSON.parse(text))
-      .find(({ event }) => event === 'admin');
+    const line = logged(revoked).find(({ event }) => event === 'admin');
     t.like(line, {
       command: 'clients revoke',
       outcome: 'success',
@@ -445,10 +448,7 @@ storeTest.serial(
       [],
     );
     t.true(await lives(world, ada));
-    const lines = revoked.err
-      .split('\n')
-      .filter(Boolean)
-      .map((text) => JSON.parse(text) as any);
+    const lines = logged(revoked);
     t.deepEqual(lines.map(({ event, outcome }) => `${event} ${outcome}`).toSorted(), [
       'admin success',
       'grant.ended revoked',

@@ -50,7 +50,7 @@ const metadata = always(
 const resource = always(json(200, 'resource', 'authorization_servers', 'scopes_supported'));
 const alive = always(json(200, 'status', 'service', 'version', 'timestamp', 'uptimeSeconds'));
 const rpc: Contract = {
-  good: { status: 200, type: 'text/event-stream', with: ['event: message', '"tools":['] },
+  good: { status: 200, type: 'application/json', with: ['jsonrpc', 'id', 'result'] },
   bare: refusal(401),
 };
 const stream: Contract = {

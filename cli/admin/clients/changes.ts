@@ -1,19 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClientRecords, newSecret } from '../../../adapters/client-records.ts';
-import { createGrants, grantKey, serviceGrant } from '../../../adapters/grants.ts';
+import { clientKey } from '../../../adapters/clients.ts';
+import { createGrants, noTokensBefore, serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
 import type { Store } from '../../../adapters/store.ts';
-import { createVault } from '../../../adapters/vault.ts';
 import { READ } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
-import { firstOf } from '../first.ts';
+import { countOf } from '../first.ts';
 import { describeOutcome, endAll, type Outcome, outcomeJson, selected } from '../grants/grants.ts';
 import type { Session } from '../session.ts';
 import type { Change } from '../verbs.ts';
-import { counted } from '../table.ts';
-import { lines, scopeOf } from './create.ts';
+import { counted, lines } from '../table.ts';
 import { unknownClient } from './list.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
+import { atNeonpanel, connectionOf, scopeOf } from './service.ts';
 
 /** Instances believe for 800 ms that they know a client: so long somebody may still redeem a code for one that is gone. */
 const UNKNOWN_EVERYWHERE_MS = 1_000;
@@ -23,7 +23,7 @@ export async function revokedClient(session: Session, clientId: string): Promise
   const records = createClientRecords(session);
   const client = await records.find(clientId);
   const ofClient = () => selected(session, { client: clientId });
-  const { count } = await firstOf(ofClient(), 0, () => 0);
+  const count = await countOf(ofClient());
   if (!client && count === 0) throw unknownClient(clientId);
   const name = client?.metadata.client_name ? ` (${client.metadata.client_name})` : '';
   const isDocument = URL.canParse(clientId);
@@ -100,36 +100,28 @@ export async function reconnectedService(
   options: { scope?: string; neonpanelCredentials?: string },
   clientId: string,
 ): Promise<Change> {
-  const { store, secrets, now } = session;
+  const { store, now } = session;
   const client = await createClientRecords(session).find(clientId);
   if (!client) throw unknownClient(clientId);
   if (client.kind !== 'service') throw new AdminError('refused', 'This is no service client.');
   const old = await createGrants(store).find(clientId);
   const scope = options.scope ? scopeOf(options.scope) : (old?.grant.scope ?? READ);
   const credential = await neonpanelCredential(session, options.neonpanelCredentials);
-  const plan = {
-    clientId,
-    scope,
-    neonpanelClient: credential.service!.clientId,
-    neonpanelSubject: credential.service!.subject,
-  };
+  const plan = { clientId, scope, ...atNeonpanel(credential) };
   return {
     plan: {
       text: `The service client works with this credential from now on:\n${lines(plan)}`,
       json: plan,
     },
     async apply() {
-      const vault = createVault({ store, secrets });
       // Tokens from before were given for another credential or scope, or are revoked.
-      const tokensFrom = Math.floor(now() / 1000) + 1;
-      const grant = { ...serviceGrant(clientId, scope, now()), tokensFrom };
+      const grant = { ...serviceGrant(clientId, scope, now()), ...noTokensBefore(now()) };
       const { accountId: subject } = grant;
-      const put = JSON.stringify(grant);
-      const done = await store.commit([
-        { key: grantKey(clientId), expect: expected(old), put, lifetime: 'forever' },
-        await vault.firstWrite(clientId, subject, credential, 'forever'),
-      ]);
-      if (!done) throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
+      const expect = old ? { version: old.version } : 'absent';
+      const records = await connectionOf(session, grant, credential, expect);
+      if (!(await store.commit(records))) {
+        throw new AdminError('conflict', 'Its grant was changed meanwhile; try again.');
+      }
       await assertClientIsThere(store, clientId);
       const { neonpanelClient: neonpanel_client } = plan;
       const report = { text: `Connected.\n${lines(plan)}`, json: plan };
@@ -138,12 +130,9 @@ export async function reconnectedService(
   };
 }
 
-const expected = (old: { version: string } | undefined) =>
-  old ? { version: old.version } : ('absent' as const);
-
 /** Revoked at the same moment: then nothing of it may be left. */
 async function assertClientIsThere(store: Store, clientId: string): Promise<void> {
-  const [client] = await store.read({ tag: clientId, kind: 'client' });
+  const [client] = await store.read(clientKey(clientId));
   if (client) return;
   await createGrants(store).revoke(clientId);
   throw unknownClient(clientId);

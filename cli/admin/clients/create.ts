@@ -1,19 +1,23 @@
-import { readFileSync } from 'node:fs';
 import {
   type ClientMetadata,
   createClientRecords,
   newSecret,
 } from '../../../adapters/client-records.ts';
-import { grantKey, serviceGrant } from '../../../adapters/grants.ts';
+import { serviceGrant } from '../../../adapters/grants.ts';
 import { tellOfServices } from '../../../adapters/services.ts';
-import type { Write } from '../../../adapters/store.ts';
-import { createVault } from '../../../adapters/vault.ts';
-import { acceptRegistration, acceptServiceClient } from '../../../auth/registration.ts';
-import { READ, RESOURCE_SCOPES, WRITE } from '../../../resource.ts';
+import {
+  acceptRegistration,
+  acceptServiceClient,
+  inPolicyWords,
+} from '../../../auth/registration.ts';
+import { READ } from '../../../resource.ts';
 import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
+import { lines } from '../table.ts';
 import type { Change } from '../verbs.ts';
+import { readJsonFile } from './json-file.ts';
 import { neonpanelCredential } from './neonpanel-credential.ts';
+import { atNeonpanel, connectionOf, scopeOf } from './service.ts';
 
 export interface CreateOptions {
   readonly name: string;
@@ -72,7 +76,7 @@ async function createdOrdinary(session: Session, options: CreateOptions): Promis
 async function createdService(session: Session, options: CreateOptions): Promise<Change> {
   const { name, redirectUri, authMethod = 'client_secret_basic', scope = READ } = options;
   if (redirectUri) throw new AdminError('usage', 'A service client has no redirect URI.');
-  const { store, secrets, now } = session;
+  const { store, now } = session;
   const granted = scopeOf(scope);
   const metadata = accepted(() =>
     acceptServiceClient({
@@ -90,8 +94,7 @@ async function createdService(session: Session, options: CreateOptions): Promise
     kind: 'service',
     scope: granted,
     authMethod: client.token_endpoint_auth_method,
-    neonpanelClient: credential.service!.clientId,
-    neonpanelSubject: credential.service!.subject,
+    ...atNeonpanel(credential),
   };
   return {
     plan: {
@@ -99,16 +102,7 @@ async function createdService(session: Session, options: CreateOptions): Promise
       json: plan,
     },
     async apply() {
-      const vault = createVault({ store, secrets });
-      const records: Write[] = [
-        {
-          key: grantKey(client_id),
-          expect: 'absent',
-          put: JSON.stringify(grant),
-          lifetime: 'forever',
-        },
-        await vault.firstWrite(client_id, grant.accountId, credential, 'forever'),
-      ];
+      const records = await connectionOf(session, grant, credential, 'absent');
       // First, so that there is never one that the metadata does not know of for long.
       await tellOfServices(store, true);
       await createClientRecords(session).add('service', client, records);
@@ -147,53 +141,14 @@ function withIds(metadata: Record<string, unknown>, { now }: Session): NewClient
   };
 }
 
-/** Write implies read. @throws AdminError for anything that is no scope of the resource */
-export function scopeOf(text: string): string {
-  const asked = new Set(text.split(/[\s,]+/).filter(Boolean));
-  if (asked.has(WRITE)) asked.add(READ);
-  const known = RESOURCE_SCOPES.filter((scope) => asked.has(scope));
-  if (known.length === 0 || known.length < asked.size) {
-    throw new AdminError('usage', `--scope takes ${RESOURCE_SCOPES.join(' and ')}.`);
-  }
-  return known.join(' ');
-}
-
 function jwksOf({ authMethod, jwks }: CreateOptions): { jwks?: unknown } {
   if (authMethod !== 'private_key_jwt') {
     if (jwks) throw new AdminError('usage', '--jwks is for --auth-method private_key_jwt.');
     return {};
   }
   if (!jwks) throw new AdminError('usage', 'Give its public keys with --jwks FILE.');
-  return { jwks: JSON.parse(readJsonFile(jwks)) as unknown };
+  return { jwks: readJsonFile(jwks) };
 }
 
-/** @throws AdminError with the file's name, and nothing of its content */
-export function readJsonFile(path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8');
-    JSON.parse(text);
-    return text;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new AdminError('usage', `${path} can’t be read as JSON${code ? ` (${code})` : ''}.`);
-  }
-}
-
-/** The policy's refusals, in the words that a registration would get. */
-function accepted<T>(accept: () => T): T {
-  try {
-    return accept();
-  } catch (error) {
-    const { error_description } = error as { error_description?: string };
-    if (error_description === undefined) throw error;
-    throw new AdminError('usage', `Not acceptable: ${error_description}.`);
-  }
-}
-
-/** The same members for people: `clientId` is `client id`. */
-export const lines = (members: object): string =>
-  Object.entries(members)
-    .map(([name, value]) => `  ${inWords(name).padEnd(20)}${[value].flat().join(' ')}`)
-    .join('\n');
-
-const inWords = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+const accepted = <T>(accept: () => T): T =>
+  inPolicyWords(accept, (words) => new AdminError('usage', `Not acceptable: ${words}.`));

@@ -3,7 +3,7 @@ import { type NeonpanelCredential, NeonpanelError } from '../../../adapters/neon
 import { PATHS } from '../../../auth/paths.ts';
 import { AdminError } from '../../errors.ts';
 import type { Session } from '../session.ts';
-import { readJsonFile } from './create.ts';
+import { readJsonFile } from './json-file.ts';
 
 /**
  * The NeonPanel client that a service account works with: asked for, or from a file, and tried at once.
@@ -44,8 +44,7 @@ async function ask({ terminal }: Session) {
 }
 
 function read(file: string) {
-  const content: unknown = JSON.parse(readJsonFile(file));
-  const { client_id, client_secret } = Object(content) as Record<string, unknown>;
+  const { client_id, client_secret } = Object(readJsonFile(file)) as Record<string, unknown>;
   return complete(client_id, client_secret, file);
 }
 

@@ -1,5 +1,6 @@
 import type { Staged } from '../../../keys/key-record.ts';
 import {
+  byStage,
   currentOf,
   isPrunable,
   assertRoom,
@@ -149,9 +150,7 @@ function whyKept({ state, neededUntil, ...key }: SigningKey, now: number): strin
 /** @param gone the keys that the command was about, which are in no other list any more */
 function done({ keys }: Staged, text: string, gone: { retired?: string; pruned?: string[] } = {}) {
   const [current, next] = [currentOf(keys), nextOf(keys)];
-  const kids = [current, next, ...keys.filter(({ state }) => state === 'retired')].flatMap((key) =>
-    key ? [key.kid] : [],
-  );
+  const kids = byStage(keys).map(({ kid }) => kid);
   return {
     report: {
       text: `${text} ${current?.kid} signs, ${next?.kid} is next. Every instance follows within a second.`,

@@ -1,8 +1,12 @@
-import { firstUseOf, isPrunable, maySignFrom, type SigningKey } from '../../../keys/stages.ts';
+import {
+  byStage,
+  firstUseOf,
+  isPrunable,
+  maySignFrom,
+  type SigningKey,
+} from '../../../keys/stages.ts';
 import { dateTime, endTime, iso, table } from '../table.ts';
 import type { Report } from '../verbs.ts';
-
-const ORDER = { current: 0, next: 1, retired: 2 };
 
 /** One line per key. Seconds matter nowhere: all of it is about hours and days. */
 export function describeKeys(
@@ -10,9 +14,7 @@ export function describeKeys(
   { jwksCacheSeconds }: { jwksCacheSeconds: number },
   now: number,
 ): Report {
-  const ordered = keys.toSorted(
-    (a, b) => ORDER[a.state] - ORDER[b.state] || b.createdAt - a.createdAt,
-  );
+  const ordered = byStage(keys.toSorted((a, b) => b.createdAt - a.createdAt));
   const head = ['STATE', 'KID', 'CREATED', 'FIRST USE', 'LAST USE', 'NEEDED UNTIL'];
   const rows = ordered.map((key) => {
     const first = firstUseOf(key);

@@ -1,4 +1,4 @@
-import { NeonpanelError } from '../../../adapters/neonpanel/neonpanel.ts';
+import { isMiss } from '../../../adapters/neonpanel/neonpanel.ts';
 import { isObject } from '../../json-text.ts';
 import { structured } from '../answer.ts';
 import type { Query, Structured, ToolContext } from '../tool.ts';
@@ -18,8 +18,7 @@ export async function listOf(
     const { data } = structured(await neonpanel.get(path, query));
     return Array.isArray(data) ? data.filter(isObject) : [];
   } catch (error) {
-    const isHidden = error instanceof NeonpanelError && [403, 404].includes(error.status ?? 0);
-    if (isHidden) return [];
+    if (isMiss(error)) return [];
     throw error;
   }
 }

@@ -1,12 +1,15 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, type AuthInfo, type McpServer } from '@modelcontextprotocol/server';
 import type { ExecutionContext } from 'ava';
 import { createLog } from '../../../log.ts';
+import { createDirect } from '../../../mcp/direct.ts';
+import { plainRequest } from '../../../mcp/plain-request.ts';
 import { createPool, type Loan } from '../../../mcp/pool.ts';
 import { createServerFactory, type ServerFactoryOptions } from '../../../mcp/server.ts';
+import { scopesOf } from '../../../mcp/tools/definitions.ts';
 import { tools } from '../../../mcp/tools/index.ts';
 import { READ, WRITE } from '../../../resource.ts';
 import { recordingUpstream } from './upstream.ts';
@@ -30,18 +33,39 @@ export const factory = (options: Partial<ServerFactoryOptions> = {}) =>
     ...options,
   });
 
-/** The SDK's handler over our pool: each exchange borrows its servers, and its authInfo carries the loan. */
+/**
+ * What the product does with a POST: plain requests are answered directly, others by the SDK's handler over our pool, where
+ * each exchange borrows its servers, and its authInfo carries the loan.
+ */
 export function pooledHandler(build: () => McpServer) {
   const lend = createPool(build);
   const handler = createMcpHandler(({ era, authInfo: info }) =>
     (info!.extra!['loan'] as Loan<McpServer>).take(era),
   );
+  const direct = createDirect(build);
+  /** @returns undefined for what is not plain, or whose client has gone */
+  async function answerPlain(
+    request: { headers: IncomingHttpHeaders; body: unknown },
+    auth: AuthInfo,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { headers, body } = request;
+    const plain = plainRequest(headers, body, (name) => isAllowed(name, auth));
+    return plain && (await direct(plain, { authInfo: auth, signal }))?.toString();
+  }
   const borrow = (info: AuthInfo) => {
     const loan = lend();
     return { auth: { ...info, extra: { ...info.extra, loan } }, giveBack: loan.giveBack };
   };
-  return { handler, borrow };
+  return { handler, answerPlain, borrow };
 }
+
+export const TOOLS = tools.map(({ name }) => name);
+
+const isAllowed = (toolName: string, { scopes }: AuthInfo): boolean => {
+  const tool = tools.find(({ name }) => name === toolName);
+  return tool !== undefined && scopesOf(tool).every((scope) => scopes.includes(scope));
+};
 
 /** An MCP endpoint over real HTTP, with the bearer check replaced by a given AuthInfo. */
 export async function mcpHost(
@@ -49,11 +73,16 @@ export async function mcpHost(
   build: () => McpServer,
   auth: () => AuthInfo = authInfo,
 ): Promise<URL> {
-  const { handler, borrow } = pooledHandler(build);
+  const { handler, answerPlain, borrow } = pooledHandler(build);
   const node = toNodeHandler(handler);
   const server = createServer(async (request, response) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
     const loan = borrow(auth());
     const body = request.method === 'POST' ? await json(request) : undefined;
+    const { headers } = request;
+    const plain = await answerPlain({ headers, body }, loan.auth, gone.signal);
+    if (plain) return void response.setHeader('content-type', 'application/json').end(plain);
     await node(Object.assign(request, { auth: loan.auth }), response, body);
     await loan.giveBack();
   });
@@ -79,17 +108,16 @@ export function rpc(
 ) {
   const version = era === 'modern' ? '2026-07-28' : '2025-11-25';
   const envelope = {
-    _meta: {
-      'io.modelcontextprotocol/protocolVersion': version,
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-    },
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
   };
+  const _meta = { ...(params['_meta'] as object | undefined), ...envelope };
   const body = {
     jsonrpc: '2.0',
     id,
     method,
-    params: era === 'modern' ? { ...params, ...envelope } : params,
+    params: era === 'modern' ? { ...params, _meta } : params,
   };
   const headers: Record<string, string> = {
     'content-type': 'application/json',
@@ -103,9 +131,9 @@ export function rpc(
   return { headers, body };
 }
 
-/** The JSON-RPC message of an answer, which is JSON or one SSE frame. */
+/** The JSON-RPC answer of a body, which is JSON or the last frame of a stream. */
 export function messageOf(text: string): any {
-  const frame = /^data: (.*)$/m.exec(text);
+  const frame = [...text.matchAll(/^data: (.*)$/gm)].at(-1);
   return JSON.parse(frame ? frame[1]! : text);
 }
 
