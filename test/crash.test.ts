@@ -53,7 +53,10 @@ async function beginRequest(t: ExecutionContext, { url }: ServerProcess) {
 }
 
 const said = async (server: Crashing, event: string, times = 1): Promise<void> => {
-  while (server.log().filter((line) => line.event === event).length < times) await sleep(5);
+  while (server.log().filter((line) => line.event === event).length < times) {
+    if (server.child.exitCode !== null) throw new Error(`ended without ${event}`);
+    await sleep(5);
+  }
 };
 
 test('[X40] an exception and a rejection that nobody caught are one line each, requests under way are finished, and the process ends with 1', async (t) => {
