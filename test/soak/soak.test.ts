@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { STORES } from '../support/harness.ts';
 import { titleOn } from '../support/stores.ts';
@@ -6,6 +8,7 @@ import { heapOf, megabytes, verdict } from './verdict.ts';
 
 /** The short form of `npm run soak`: too short for slopes, long enough for what is kept of every request. */
 
+const ROOT = join(import.meta.dirname, '../..');
 const CONNECTIONS = 5;
 const CALLS = 600;
 const FLOWS = 12;
@@ -35,3 +38,17 @@ for (const store of STORES) {
     },
   );
 }
+
+test('[X36] no cookie is asked for by a name of its own: the library keeps a pattern for every name for ever', (t) => {
+  const sources = globSync('{auth,http,mcp}/**/*.ts', { cwd: ROOT });
+  const names = sources.flatMap((file) =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/cookies\.get\(([^,)]*)/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  t.true(names.length > 0);
+  t.deepEqual(
+    names.filter((name) => name !== 'COOKIE'),
+    [],
+  );
+});
