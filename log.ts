@@ -36,6 +36,8 @@ export function createLog(level: string, destination?: { write(line: string): vo
       base: undefined,
       formatters: { log: (line) => censored(line, LEVELS_BELOW) },
       serializers: { err: errorForLog },
+      // pino would copy the message of an `err` to `msg`, as it is.
+      errorKey: 'nobody uses this',
     },
     destination ?? patientStdout(),
   );

@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
 import { SealBroken } from './adapters/secrets.ts';
-import { startApp } from './app.ts';
+import { type RunningApp, startApp } from './app.ts';
 import { ConfigError, describeConfig, loadConfig, type Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
+import { endWith } from './process-end.ts';
 import { welcome } from './cli/welcome.ts';
 
 /** After SIGTERM a balancer needs some seconds to see that we are not ready and to send requests elsewhere. */
 const GRACE_MS = 5_000;
 /** Without a balancer: enough for busy clients to be told to close their connections. */
 const LOOPBACK_GRACE_MS = 300;
-/** For the last lines of the log, if nobody reads it. */
-const FLUSH_MS = 2_000;
+/** After a fault of ours that nobody caught; the grace is part of it. */
+const CRASH_DRAIN_MS = 25_000;
+const LOOPBACK_CRASH_DRAIN_MS = 5_000;
 
 /** The command behind `npm start`. */
 async function main(): Promise<void> {
@@ -20,29 +22,22 @@ async function main(): Promise<void> {
   for (const warning of config.warnings) log.warn({ event: 'config', warning });
   log.info({ event: 'start', ...describeConfig(config) });
 
-  const sandbox = config.sandbox.enabled ? await startSandbox(config, log) : undefined;
-  const app = await startApp(config, { log });
+  let app: RunningApp | undefined;
+  let sandbox: Awaited<ReturnType<typeof startSandbox>>;
+  endWith({
+    log,
+    async close() {
+      await app?.close(config.production ? GRACE_MS : LOOPBACK_GRACE_MS);
+      // The sandbox last: requests under way still need it.
+      await sandbox?.close();
+    },
+    crashDrainMs: config.production ? CRASH_DRAIN_MS : LOOPBACK_CRASH_DRAIN_MS,
+  });
+  if (config.sandbox.enabled) sandbox = await startSandbox(config, log);
+  app = await startApp(config, { log });
   log.info({ event: 'listening', port: app.port, addresses: app.addresses });
   if (config.loopback || config.sandbox.enabled) process.stderr.write(welcome(config, sandbox));
-
-  const stop = (signal: string) => {
-    log.info({ event: 'stop', signal });
-    // The sandbox last: requests under way still need it.
-    void app
-      .close(config.production ? GRACE_MS : LOOPBACK_GRACE_MS)
-      .then(() => sandbox?.close())
-      .then(() => flushed(log))
-      .finally(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
 }
-
-const flushed = (log: Log): Promise<void> =>
-  new Promise((resolve) => {
-    log.flush(() => resolve());
-    setTimeout(resolve, FLUSH_MS);
-  });
 
 /** Loaded only when wanted; a port that is taken is no reason not to serve. */
 async function startSandbox({ sandbox, dataDir }: Config, log: Log) {

@@ -1,6 +1,14 @@
 import { recordsOf } from './records.ts';
 import { digest, isSame } from './secrets.ts';
-import { type Entry, type Key, type Lifetime, type Store, update, type Write } from './store.ts';
+import {
+  type Entry,
+  type Key,
+  type Lifetime,
+  NotReplicated,
+  type Store,
+  update,
+  type Write,
+} from './store.ts';
 
 /**
  * The grant: what one user allowed one client, from the redemption of the code until it is revoked or runs out. It is
@@ -117,22 +125,19 @@ export function createGrants(store: Store) {
     /**
      * Opens the grant together with marking its code as redeemed; the credential, stored at sign-in for a few minutes,
      * now lives as long as the grant.
-     * @param codeVersion the version of the code record that was checked
+     * @param code the record that was checked
      * @returns false if somebody else redeemed the code in between
+     * @throws NotReplicated if a failover at this moment would make the code new again; it was then not redeemed
      */
     async open(
       grantId: string,
       grant: Grant,
-      codeVersion: string,
+      code: Entry,
       lifetimeSeconds: number,
     ): Promise<boolean> {
+      const key = codeKey(grantId);
       const writes: Write[] = [
-        {
-          key: codeKey(grantId),
-          expect: { version: codeVersion },
-          put: 'redeemed',
-          lifetime: 'keep',
-        },
+        { key, expect: { version: code.version }, put: 'redeemed', lifetime: 'keep' },
         {
           key: grantKey(grantId),
           expect: 'absent',
@@ -141,7 +146,21 @@ export function createGrants(store: Store) {
         },
         { key: credentialKey(grantId), expect: 'any', touch: lifetimeSeconds },
       ];
-      return (await store.commit(writes)) !== undefined;
+      try {
+        return (await store.commit(writes, { durable: true })) !== undefined;
+      } catch (error) {
+        if (error instanceof NotReplicated) {
+          // Nobody was given anything yet, and the client may come again with its code.
+          const { version } = error;
+          const takeBack: Write[] = [
+            { key, expect: { version }, put: code.value, lifetime: 'keep' },
+            { key: grantKey(grantId), expect: { version }, remove: true },
+            { key: credentialKey(grantId), expect: 'any', touch: UNREDEEMED_SECONDS },
+          ];
+          await store.commit(takeBack).catch(() => {});
+        }
+        throw error;
+      }
     },
 
     /** Replaces the grant if nobody wrote it since `version`; grant and credential slide together. */
@@ -186,6 +205,9 @@ export function createGrants(store: Store) {
     },
   };
 }
+
+/** How long a credential waits for its code to be redeemed, as when it was first written. */
+const UNREDEEMED_SECONDS = 900;
 
 /** Records read in one round trip. */
 const BATCH = 200;

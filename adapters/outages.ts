@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../errors.ts';
-import type { Store } from './store.ts';
+import { NotReplicated, type Store } from './store.ts';
 
 /**
  * A store, and whether it has only just come back from an outage. What was done meanwhile and could not be written, its
@@ -24,7 +24,8 @@ export function watchOutages(store: Store): WatchedStore {
   let backAt = -Infinity;
 
   const failed = (error: unknown): never => {
-    if (error instanceof StoreUnavailable) failingSince ??= performance.now();
+    const isAway = error instanceof StoreUnavailable && !(error instanceof NotReplicated);
+    if (isAway) failingSince ??= performance.now();
     throw error;
   };
   /** Reading alone proves nothing: a replica and a full memory can be read. */
@@ -38,8 +39,8 @@ export function watchOutages(store: Store): WatchedStore {
     store: {
       ...store,
       read: (...keys) => store.read(...keys).catch(failed),
-      async commit(writes) {
-        const version = await store.commit(writes).catch(failed);
+      async commit(writes, options) {
+        const version = await store.commit(writes, options).catch(failed);
         wrote();
         return version;
       },

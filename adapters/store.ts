@@ -58,10 +58,16 @@ export interface Store {
    * Applies all writes or none. All keys must share one tag.
    * `put` replaces the value; `touch` changes the lifetime only (and leaves the version); `remove` deletes. An
    * expectation of `any` on `touch` of an absent record is a no-op, not a failure.
+   *
+   * @param options.durable for what must never happen twice: where the store has replicas, one of them has it, too
    * @returns the new version of the records that were put, or undefined if an expectation failed
    * @throws StoreUnavailable when the backend does not answer within its time-out; the outcome is then unknown
+   * @throws NotReplicated if it is done, and no replica has it in time
    */
-  commit(writes: readonly Write[]): Promise<string | undefined>;
+  commit(
+    writes: readonly Write[],
+    options?: { readonly durable?: boolean },
+  ): Promise<string | undefined>;
 
   /** Live keys of one kind, in no order; for admin commands and collection, never on a request path. */
   keys(kind: string): AsyncIterable<Key>;
@@ -70,6 +76,17 @@ export interface Store {
   ping(): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** A durable commit was carried out, and a failover at this moment would take it back. */
+export class NotReplicated extends StoreUnavailable {
+  /** Of the records that were put. */
+  readonly version: string;
+
+  constructor(version: string) {
+    super('no replica has it yet');
+    this.version = version;
+  }
 }
 
 /**

@@ -18,7 +18,9 @@ export function setBinding(ctx: Context, uid: string, nonce: string, now: number
 }
 
 export function readBinding(ctx: Context, uid: string): string | undefined {
-  return ctx.cookies.get(cookieName(uid), { signed: false })?.split('.')[1];
+  // Not by koa's cookies, which keep a pattern for every name that was ever asked for, and each login has its own.
+  const wanted = cookieName(uid);
+  return bindings(ctx).find(({ name }) => name === wanted)?.nonce;
 }
 
 export function clearBinding(ctx: Context, uid: string): void {
@@ -26,15 +28,15 @@ export function clearBinding(ctx: Context, uid: string): void {
 }
 
 /** This browser's bindings, the newest first. */
-function bindings(ctx: Context): { name: string; since: number }[] {
+function bindings(ctx: Context): { name: string; since: number; nonce: string | undefined }[] {
   return (ctx.req.headers.cookie ?? '')
     .split(';')
     .map((pair) => pair.trim().split('='))
     .filter(([name]) => name?.startsWith(PREFIX))
-    .map(([name, value = '']) => ({
-      name: name!,
-      since: parseInt(value.split('.')[0] ?? '', 36) || 0,
-    }))
+    .map(([name, value = '']) => {
+      const [since = '', nonce] = value.split('.');
+      return { name: name!, since: parseInt(since, 36) || 0, nonce };
+    })
     .sort((a, b) => b.since - a.since);
 }
 

@@ -700,14 +700,16 @@ test('[T58] [T17] an error is logged by its name, words, code, place and causes,
     command: { name: 'auth', args: ['hunter2secret'] },
     code: 'ECONNREFUSED',
   });
-  const outer = Object.assign(new TypeError('went wrong'), {
+  const token = 'hunter2secret'.repeat(3);
+  const outer = Object.assign(new TypeError(`went wrong with ${token}`), {
     response: { body: { refresh_token: 'hunter2secret' } },
   });
   outer.cause = inner;
   createLog('trace', logs.sink).error({ event: 'x', err: outer });
   t.deepEqual(logs.leaked(['hunter2secret']), []);
-  const { err } = logs.only({ event: 'x' }) as { err: Record<string, unknown> };
-  t.like(err, { type: 'TypeError', message: 'went wrong' });
+  const { err, msg } = logs.only({ event: 'x' }) as { err: Record<string, unknown>; msg: unknown };
+  t.is(msg, undefined, 'the same words a second time');
+  t.like(err, { type: 'TypeError', message: 'went wrong with […]' });
   t.regex(String(err.stack), /audit\.test\.ts/);
   t.like(err.cause as object, { code: 'ECONNREFUSED', type: 'Error' });
 });

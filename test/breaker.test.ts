@@ -78,6 +78,8 @@ test('[X20] [N29] with NeonPanel away a write is told that nothing was done, the
 
   const { port } = new URL(harness.sandbox.url);
   await harness.sandbox.close();
+  // Nobody is there, and that is found out before anything is sent.
+  t.regex((await tool('createDocuments', bill)).content[0].text, /nothing was done/);
   for (let i = 0; i < SILENCES; i++) await tool('listReports', {});
   const { isError, content } = await tool('createDocuments', bill);
   t.true(isError);

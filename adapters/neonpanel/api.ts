@@ -187,6 +187,7 @@ function networkOutcome(error: unknown, budget: Budget): Outcome {
   return {
     error: new NeonpanelError('unavailable', 'No usable answer from NeonPanel', {
       detail: gaveUp ? String(budget.signal.reason) : cause,
+      wasSent: !isOfNoConnection(error),
       cause: error,
     }),
     transient: !gaveUp && !isOurs && code !== 'UND_ERR_INVALID_ARG',
@@ -200,6 +201,14 @@ function seenIn(outcome: Outcome, { signal }: Budget): NeonpanelOutcome {
   if (signal.reason === 'caller gone') return 'abandoned';
   const { kind } = outcome.error;
   return kind === 'unavailable' || kind === 'refused' || kind === 'too_large' ? 'failed' : kind;
+}
+
+/** There never was a connection, so a write can't have been carried out: no address for the name, or nobody there. */
+function isOfNoConnection(error: unknown): boolean {
+  // One for each address of the name.
+  if (error instanceof AggregateError) return error.errors.every(isOfNoConnection);
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return ['getaddrinfo', 'connect'].includes(syscall ?? '') || code === 'UND_ERR_CONNECT_TIMEOUT';
 }
 
 /** Milliseconds to wait before the one retry, or undefined when there is none. */

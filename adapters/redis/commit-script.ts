@@ -9,27 +9,38 @@ export const VERSION_LENGTH = 16;
 /** Longer than anybody goes on trying. */
 const TRACE_MS = 10_000;
 
-/** What the script answers first; behind it comes the time by Redis's clock, in epoch milliseconds. */
+/** What the script answers first. */
 export const OUTCOME = { refused: 0, done: 1, tooLate: 2 } as const;
-export type CommitReply = [outcome: number, serverTime: number];
+/**
+ * Behind it come the time by Redis's clock, in epoch milliseconds, and for a durable commit how many replicas follow: only
+ * then somebody has to wait for them.
+ */
+export type CommitReply = [outcome: number, serverTime: number, replicas: number];
 
 /**
  * KEYS: the records, and behind them the trace, if the commit needs one.
- * ARGV: the new version, until when the commit may be carried out (empty: at any time), the number of records, then
- * four for each record: what is expected (`any`, `absent` or `=` and a version), the verb, the lifetime in milliseconds
+ * ARGV: the new version, until when the commit may be carried out (empty: at any time), whether it is to be durable, the
+ * number of records, then four for each record: what is expected (`any`, `absent` or `=` and a version), the verb, the lifetime in milliseconds
  * (or `keep`, `forever`, `gone`) and the value.
  *
  * Nothing is written before everything is checked: a script that fails in the middle is not undone. What Redis itself
  * may refuse (out of memory, read-only, disk failing) it refuses at the first write and not later.
  */
 export const COMMIT_SCRIPT = `
-local version, until_when, records = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local version, until_when, durable, records = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local trace = KEYS[records + 1]
-local function argument(record, which) return ARGV[3 + (record - 1) * 4 + which] end
+local function argument(record, which) return ARGV[4 + (record - 1) * 4 + which] end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function answer(outcome) return { outcome, now } end
+local function replicas()
+  local info = durable == 'durable' and redis.pcall('INFO', 'replication')
+  -- Where INFO is not for scripts, nobody knows of any.
+  if type(info) ~= 'string' then return 0 end
+  local _, online = string.gsub(info, 'state=online', '')
+  return online
+end
+local function answer(outcome) return { outcome, now, outcome == ${OUTCOME.done} and replicas() or 0 } end
 
 -- Sent twice because the answer was lost: it is done already.
 if trace and redis.call('EXISTS', trace) == 1 then return answer(${OUTCOME.done}) end
@@ -71,9 +82,10 @@ return answer(${OUTCOME.done})
 export function commitArguments(
   version: string,
   writes: readonly Write[],
-  until: number | undefined,
+  { until, durable }: { until: number | undefined; durable: boolean },
 ): string[] {
-  return [version, `${until ?? ''}`, `${writes.length}`, ...writes.flatMap(argumentsOf)];
+  const head = [version, `${until ?? ''}`, durable ? 'durable' : '', `${writes.length}`];
+  return [...head, ...writes.flatMap(argumentsOf)];
 }
 
 /**

@@ -15,12 +15,16 @@ const ONLY = '';
 export function addressesOf(client: Client): string[] {
   if (!(client instanceof Cluster)) return [ONLY];
   const addresses = new Set<string>();
-  for (let slot = 0; slot < SLOTS; slot++) {
-    const address = client.slots[slot]?.[0];
-    if (address === undefined) throw unreachable(client, `slot ${slot}`);
-    addresses.add(address);
-  }
+  for (let slot = 0; slot < SLOTS; slot++) addresses.add(ownerOf(client, slot));
   return [...addresses];
+}
+
+/** The address of the server that holds the records of a slot. @throws NotCarriedOut if it is nobody's */
+export function ownerOf(client: Client, slot: number): string {
+  if (!(client instanceof Cluster)) return ONLY;
+  const address = client.slots[slot]?.[0];
+  if (address === undefined) throw unreachable(client, `slot ${slot}`);
+  return address;
 }
 
 /** @throws NotCarriedOut if it can't be asked now */

@@ -4,7 +4,7 @@ import type { Log } from '../../log.ts';
 import { withoutPatience } from '../patience.ts';
 import { checkKey, checkWrites } from '../store-checks.ts';
 import type { SharedCounts } from '../rate-sharing.ts';
-import type { Entry, Key, Store, Write } from '../store.ts';
+import { type Entry, type Key, NotReplicated, type Store, type Write } from '../store.ts';
 import { createCalls } from './calls.ts';
 import { createBackOff, createClient, type Client, type RedisConfig } from './client.ts';
 import {
@@ -20,6 +20,7 @@ import { createRedisCounts } from './counts.ts';
 import { checkSchema, createTeller, findWeaknesses } from './examine.ts';
 import { addressesOf, nodeAt } from './nodes.ts';
 import { wordsOf } from './reasons.ts';
+import { createReplicas } from './replicas.ts';
 import { createServerClock } from './server-clock.ts';
 
 /**
@@ -33,6 +34,7 @@ import { createServerClock } from './server-clock.ts';
  *   commit-script.ts  a commit as one Lua script
  *   nodes.ts          the nodes of a cluster, none left out
  *   counts.ts         counts of rate limits, on the same connection
+ *   replicas.ts       whether a commit would survive a failover
  *   server-clock.ts   until when a commit may still be carried out
  *   examine.ts        what in Redis's configuration would lose records; the schema version
  *
@@ -56,6 +58,8 @@ export async function openRedisStore(options: {
   const { config, log } = options;
   const backOff = createBackOff();
   const client = createClient(config, backOff);
+  const tell = createTeller(log);
+  const replicas = createReplicas(client, tell);
   client.defineCommand('neonpanelCommit', { lua: COMMIT_SCRIPT });
   let closed = false;
   let unusable: string | undefined;
@@ -65,12 +69,12 @@ export async function openRedisStore(options: {
     log,
     onReady() {
       backOff.reset();
+      replicas.lookAgain();
       examined = withoutPatience(examine);
     },
   });
   const call = createCalls(connection, () => (closed ? 'the store is closed' : unusable));
   const ask = createCalls(connection, () => (closed ? 'the store is closed' : undefined));
-  const tell = createTeller(log);
   const clock = createServerClock();
   const shared = createRedisCounts({ client, prefix: PREFIX, isReady: connection.isReady, log });
 
@@ -95,11 +99,14 @@ export async function openRedisStore(options: {
     names: readonly string[],
     version: string,
     writes: readonly Write[],
-    deadline: number,
+    options: { deadline: number; durable: boolean },
   ): Promise<number> {
-    const args = commitArguments(version, writes, clock.latest(deadline));
-    const [outcome, serverTime] = await runCommit(client, [names.length, ...names, ...args]);
+    const { deadline, durable } = options;
+    const args = commitArguments(version, writes, { until: clock.latest(deadline), durable });
+    const reply = await runCommit(client, [names.length, ...names, ...args]);
+    const [outcome, serverTime, followers] = reply;
     clock.learn(performance.now(), serverTime);
+    if (followers > 0 && !(await replicas.haveAllUpTo(names[0]!))) throw new NotReplicated(version);
     return outcome;
   }
 
@@ -137,7 +144,7 @@ export async function openRedisStore(options: {
       return names.map((name) => entryOf(found.get(name)!));
     },
 
-    async commit(writes) {
+    async commit(writes, { durable = false } = {}) {
       checkWrites(writes);
       // Chosen once, before any attempt: it names this commit however often it has to be sent.
       const version = randomBytes((VERSION_LENGTH * 3) / 4).toString('base64url');
@@ -146,7 +153,7 @@ export async function openRedisStore(options: {
       const names = writes.map(({ key }) => nameOf(key));
       if (needsTrace(writes)) names.push(nameOf({ tag, kind: `commit:${version}` }));
       const outcome = await call(async (deadline) => {
-        const send = () => sendCommit(names, version, writes, deadline);
+        const send = () => sendCommit(names, version, writes, { deadline, durable });
         const first = await send();
         // Before its time, so Redis's clock was set forward: by now we know.
         return first === OUTCOME.tooLate ? send() : first;

@@ -69,7 +69,7 @@ export function authorizationCode(options: GrantHandlerOptions) {
     const lifetime = refreshable ? refreshTokenTtlSeconds : accessTokenTtlSeconds;
     // Before the code is spent: once it is, nothing may fail any more.
     if (!(await clients.keepFor(client.clientId, now() + lifetime * 1000))) throw clientIsGone();
-    if (!(await grants.open(grantId, grant, stored.version, lifetime))) {
+    if (!(await grants.open(grantId, grant, stored, lifetime))) {
       throw refuse('lost the race for the code');
     }
     connections.opened(grantId, grant, lifetime);

@@ -10,10 +10,6 @@ import { createFlow, type Flow, words } from './flow.ts';
 
 /** Server processes that are killed (SIGKILL) in the middle of what they do; all they leave behind is in Redis. */
 
-const KILLS = process.env.LONG_TESTS ? 1_000 : 16;
-/** Servers that are killed again and again, side by side, each with clients of its own. */
-const LANES = 3;
-const CLIENTS = 6;
 /** As long as the lease of a refresh at NeonPanel. */
 const LEASE_MS = 8_000;
 
@@ -109,60 +105,3 @@ test('[X24] redis: when an instance is killed after NeonPanel renewed a credenti
   const again = await world.connect(other);
   t.true(succeeded(await callTool(other.url, again.held.first!.access_token, 'listCompanies')));
 });
-
-test('[X26] [D8] redis: a server that is killed at any moment leaves every client with a refresh token that works', async (t) => {
-  const world = await start(t);
-  let kills = 0;
-  const rotations: number[] = [];
-  const lane = async () => {
-    let server = await world.server();
-    const clients: Client[] = [];
-    for (let n = 0; n < CLIENTS; n++) clients.push(clientOf(await world.connect(server)));
-    while (kills < KILLS) {
-      kills++;
-      const life = { over: false };
-      const loops = clients.map((client) => keepRefreshing(client, server.url, life));
-      await sleep(20 + Math.random() * 250);
-      server.child.kill('SIGKILL');
-      life.over = true;
-      await Promise.all([server.ended, ...loops]);
-      server = await world.server();
-      for (const client of clients) {
-        const { status, body } = await refresh(server.url, client.registered, client.token);
-        t.is(status, 200, `after kill ${kills}: ${JSON.stringify(body)}`);
-        client.token = body.refresh_token;
-        t.is((await callTool(server.url, body.access_token, 'listCompanies')).status, 200);
-      }
-    }
-    rotations.push(...clients.map((client) => client.rotations));
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
-  t.log(`${kills} kills, ${rotations.reduce((a, b) => a + b)} rotations, nobody signed in again`);
-  t.true(rotations.every((n) => n > 0));
-});
-
-interface Client {
-  readonly registered: NonNullable<Flow['held']['client']>;
-  /** The last one that was received. */
-  token: string;
-  rotations: number;
-}
-
-const clientOf = ({ held }: Flow): Client => ({
-  registered: held.client!,
-  token: held.first!.refresh_token,
-  rotations: 0,
-});
-
-/** Until the server is gone. @throws Error if it refuses the token */
-async function keepRefreshing(client: Client, url: string, life: { over: boolean }): Promise<void> {
-  for (;;) {
-    const answer = await refresh(url, client.registered, client.token).catch((error: Error) => {
-      if (!life.over) throw error;
-    });
-    if (!answer) return;
-    if (answer.status !== 200) throw new Error(`${answer.status} ${words(answer)}`);
-    client.token = answer.body.refresh_token;
-    client.rotations++;
-  }
-}

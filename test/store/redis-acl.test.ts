@@ -5,7 +5,7 @@ import type { Store, Write } from '../../adapters/store.ts';
 import type { Logs } from '../support/logs.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedisSentinels } from '../support/redis-sentinel.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type RedisServer, startRedis, until } from '../support/redis.ts';
 import { openStoreOn } from './redis-modes-support.ts';
 import { newKey, openStore, urlOf } from './redis-support.ts';
 
@@ -22,6 +22,8 @@ const COMMANDS = [
 ];
 /** Only for a database other than 0. */
 const FOR_DATABASE = '+select';
+/** Only where it has replicas. */
+const FOR_REPLICAS = '+wait';
 const FOR_CLUSTER = ['+cluster|slots', '+cluster|info', '+asking'];
 
 /** At the sentinels themselves. */
@@ -62,6 +64,29 @@ test('[D11] redis: a user needs these commands and keys, and not one less', asyn
     if (lacked === 'nothing') t.deepEqual([failed, warned, isDenied], [[], [], false], denials);
     else if (lacked === FOR_DATABASE) t.true(warned.length > 0, told);
     else t.true(isDenied, told);
+  }
+});
+
+test('[D11] [X6] redis: where there are replicas a user needs WAIT, and without it works and is told of the risk', async (t) => {
+  const server = await startRedis({ persist: true });
+  t.teardown(server.stop);
+  const follower = await startRedis({ args: ['--replicaof', '127.0.0.1', String(server.port)] });
+  t.teardown(follower.stop);
+  await until('the replica follows', async () =>
+    (await server.command('INFO', 'replication')).includes('state=online'),
+  );
+  for (const [user, rules] of [
+    ['with', [KEYS, ...COMMANDS, FOR_REPLICAS]],
+    ['without', [KEYS, ...COMMANDS]],
+  ] as const) {
+    await addUser(server, user, [...rules]);
+    const { store, logs } = await openStore(t, urlOf(server, `${user}:pw@`));
+    for (let i = 0; i < 2; i++) {
+      const write: Write = { key: newKey(), expect: 'absent', put: 'x', lifetime: 60 };
+      t.truthy(await store.commit([write], { durable: true }));
+    }
+    const told = logs.entries().filter(({ msg }) => /wait for them.*NOPERM/.test(String(msg)));
+    t.is(told.length, user === 'with' ? 0 : 1, logs.text());
   }
 });
 
