@@ -4,6 +4,8 @@ export interface Plan {
   /** Each side of a row in every round, one after the other. */
   readonly rounds: number;
   readonly secondsPerRound: number;
+  /** Instead of a time: so many requests each, for rounds that must end soon on any machine. */
+  readonly requestsPerRound?: number;
   readonly warmUpSeconds: number;
   /** Requests under way at a time. */
   readonly connections: number;
@@ -44,6 +46,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     name: 'smoke',
     rounds: 1,
     secondsPerRound: 0.1,
+    requestsPerRound: 4,
     warmUpSeconds: 0,
     connections: 2,
     flows: 2,

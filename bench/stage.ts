@@ -47,7 +47,11 @@ export async function createStage(
   });
   const ours = await world.keep(start(ourServer(surroundings())));
   const authority = authorityAt('ours', ours);
-  const tokens = await world.generator.connect({ kind: 'connect', authority, count: options.users });
+  const tokens = await world.generator.connect({
+    kind: 'connect',
+    authority,
+    count: options.users,
+  });
 
   return {
     store,
@@ -111,6 +115,5 @@ async function listedBy({ origin }: Running, token: string): Promise<unknown> {
 
 /** The grant that a token of ours names. */
 export const grantOf = (token: string): string =>
-  (
-    JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { grant_id: string }
-  ).grant_id;
+  (JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { grant_id: string })
+    .grant_id;

@@ -42,7 +42,8 @@ export async function createWorld(): Promise<World> {
   const peer: World['peer'] = async (file, env = {}, name = file) => {
     const known = peers.get(name);
     if (known) return known;
-    const preload = file === 'workers-oauth-provider' ? ['--import', './bench/peers/cloudflare-workers.ts'] : [];
+    const preload =
+      file === 'workers-oauth-provider' ? ['--import', './bench/peers/cloudflare-workers.ts'] : [];
     const started = keep(
       start({
         command: [...preload, `bench/peers/${file}.ts`],

@@ -27,6 +27,8 @@ const auth = betterAuth({
       loginPage: '/login',
       consentPage: '/consent',
       scopes: ['read', 'offline_access'],
+      resources: [`${origin}/mcp`],
+      clientRegistrationDefaultResources: [`${origin}/mcp`],
       allowDynamicClientRegistration: true,
       allowUnauthenticatedClientRegistration: true,
       silenceWarnings: { oauthAuthServerConfig: true, openidConfig: true },

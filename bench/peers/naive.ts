@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { Redis } from 'ioredis';
-import { CompactEncrypt, compactDecrypt, createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
+import {
+  CompactEncrypt,
+  compactDecrypt,
+  createLocalJWKSet,
+  jwtVerify,
+  type JSONWebKeySet,
+} from 'jose';
 import Koa from 'koa';
 import { answerOf, readTools } from './tools.ts';
 

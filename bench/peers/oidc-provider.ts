@@ -9,7 +9,9 @@ const origin = `http://localhost:${process.env['PORT']}`;
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
 
 const provider = new Provider(origin, {
-  jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: '1' }] as never },
+  jwks: {
+    keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: '1' }] as never,
+  },
   cookies: { keys: ['a key of the benchmark'] },
   clientAuthMethods: ['none', 'client_secret_basic'],
   scopes: ['openid', 'offline_access'],

@@ -14,7 +14,13 @@ createServer((request, response) => {
   request.on('end', () => {
     const form = new URLSearchParams(Buffer.concat(chunks).toString());
     const now = Math.floor(Date.now() / 1000);
-    const claims = { iss: 'https://limit.example', sub: '1', aud: 'mcp', iat: now, exp: now + 3600 };
+    const claims = {
+      iss: 'https://limit.example',
+      sub: '1',
+      aud: 'mcp',
+      iat: now,
+      exp: now + 3600,
+    };
     const header = base64url({ alg: 'RS256', typ: 'at+jwt', kid: '1' });
     const client_id = form.get('client_id') ?? '';
     const signed = `${header}.${base64url({ ...claims, jti: randomUUID(), client_id })}`;

@@ -38,7 +38,9 @@ export function readTools(): PeerTool[] {
   };
   return tools.map(({ name, title, description, annotations, inputSchema, outputSchema }) => {
     const source = `({ inputSchema: ${zodOf(inputSchema)}, outputSchema: ${zodOf(outputSchema)} })`;
-    const build = new Function('z', `return ${source}`) as (zod: typeof z) => ReturnType<PeerTool['schemas']>;
+    const build = new Function('z', `return ${source}`) as (
+      zod: typeof z,
+    ) => ReturnType<PeerTool['schemas']>;
     return { name, title, description, annotations, schemas: () => build(z) };
   });
 }
@@ -55,7 +57,11 @@ function zodOf(schema: Schema): string {
   const plain = types.filter((type) => type !== 'null');
   const kinds = plain.map((type) => kindOf(type, schema));
   const base =
-    kinds.length === 0 ? 'z.unknown()' : kinds.length === 1 ? kinds[0]! : `z.union([${kinds.join(', ')}])`;
+    kinds.length === 0
+      ? 'z.unknown()'
+      : kinds.length === 1
+        ? kinds[0]!
+        : `z.union([${kinds.join(', ')}])`;
   const nullable = types.includes('null') ? '.nullable()' : '';
   const fallback = 'default' in schema ? `.default(${JSON.stringify(schema.default)})` : '';
   const about = schema.description ? `.describe(${JSON.stringify(schema.description)})` : '';
@@ -74,7 +80,9 @@ function kindOf(type: string, schema: Schema): string {
     return `z.number()${whole}${call('min', 'minimum')}${call('max', 'maximum')}`;
   }
   if (schema.enum) return `z.enum(${JSON.stringify(schema.enum)})`;
-  const pattern = schema['pattern'] ? `.regex(new RegExp(${JSON.stringify(schema['pattern'])}))` : '';
+  const pattern = schema['pattern']
+    ? `.regex(new RegExp(${JSON.stringify(schema['pattern'])}))`
+    : '';
   return `z.string()${call('min', 'minLength')}${call('max', 'maxLength')}${pattern}`;
 }
 

@@ -1,0 +1,56 @@
+import type { Authority, Flow, Shot } from './generator/protocol.ts';
+import type { Side } from './measure.ts';
+import type { Plan } from './plan.ts';
+import type { Running } from './process.ts';
+import type { Stage } from './stage.ts';
+import { authorityAt, USER } from './world.ts';
+
+export interface Requests {
+  readonly shots: readonly Shot[];
+  /** Part of every good answer. */
+  readonly expect: string;
+}
+
+/** A side that answers the same request again and again, from as many connections as the plan says. */
+export const repeating = (
+  stage: Stage,
+  plan: Plan,
+  name: string,
+  server: Running,
+  { shots, expect }: Requests,
+): Side => ({
+  name,
+  run: (seconds) =>
+    stage.sample([server], () =>
+      stage.world.generator.load({
+        ...{ kind: 'repeat', origin: server.origin, shots, expect },
+        ...{ connections: plan.connections, ...amountOf(plan, seconds) },
+      }),
+    ),
+});
+
+/** How long, or how much. */
+export const amountOf = ({ requestsPerRound: amount }: Plan, seconds: number) =>
+  amount === undefined ? { seconds } : { amount };
+
+/** A side that takes clients through a flow. */
+export const flowing = (
+  stage: Stage,
+  plan: Plan,
+  name: string,
+  server: Running,
+  { flow, kind }: { flow: Flow['flow']; kind: Authority['kind'] },
+): Side => ({
+  name,
+  run: (seconds) =>
+    stage.sample([server], () =>
+      stage.world.generator.load({
+        ...{ kind: 'flow', flow, seconds, clients: plan.flows },
+        authority: authorityAt(kind, server),
+      }),
+    ),
+});
+
+/** A peer that is an authorization server. */
+export const authorityPeer = (stage: Stage, kind: Exclude<Authority['kind'], 'ours'>) =>
+  stage.world.peer(kind, { USER_EMAIL: USER.email, USER_PASSWORD: USER.password });
