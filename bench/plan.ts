@@ -34,13 +34,13 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   quick: {
     name: 'quick',
     rounds: 3,
-    secondsPerRound: 0.5,
-    warmUpSeconds: 0.5,
+    secondsPerRound: 0.4,
+    warmUpSeconds: 0.4,
     connections: 16,
     flows: 8,
     users: 16,
     memoryCalls: 10_000,
-    starts: 3,
+    starts: 2,
   },
   smoke: {
     name: 'smoke',

@@ -5,7 +5,7 @@ import type { Sample } from './figures.ts';
 import type { Load } from './generator/protocol.ts';
 import { mcpShot } from './mcp-requests.ts';
 import { ourServer, type Surroundings } from './ours.ts';
-import { cpuSecondsOf, type Running, start } from './process.ts';
+import { cpuSecondsOf, type Program, type Running, start } from './process.ts';
 import { authorityAt, UPSTREAM_PATH, type World } from './world.ts';
 
 export type StoreName = 'redis' | 'sqlite';
@@ -15,6 +15,8 @@ export interface Stage {
   readonly store: StoreName;
   readonly world: World;
   readonly ours: Running;
+  /** How it was started: a script with its environment works on the same store. */
+  readonly program: Program;
   /** One access token for each user, got by connecting. */
   readonly tokens: readonly string[];
   /** Another instance of ours on the same store, under the same name. */
@@ -45,7 +47,8 @@ export async function createStage(
     ...(options.tools !== undefined && { tools: options.tools }),
     ...own,
   });
-  const ours = await world.keep(start(ourServer(surroundings())));
+  const program = ourServer(surroundings());
+  const ours = await world.keep(start(program));
   const authority = authorityAt('ours', ours);
   const tokens = await world.generator.connect({
     kind: 'connect',
@@ -57,6 +60,7 @@ export async function createStage(
     store,
     world,
     ours,
+    program,
     tokens,
     another: async (own) =>
       world.keep(start(ourServer(surroundings({ port: await freePort(), ...own })))),

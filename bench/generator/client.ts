@@ -1,13 +1,13 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { cpuSecondsOf } from '../process.ts';
-import type { Connect, Load, Task } from './protocol.ts';
+import type { Adopt, Connect, Load, Task } from './protocol.ts';
 
 /** The load generator: a process of its own, so that what it costs is not ours, and one for the whole run. */
 export interface Generator {
   /** @throws when any answer is missing or not the one expected */
-  load(task: Exclude<Task, Connect>): Promise<Load>;
-  connect(task: Connect): Promise<string[]>;
+  load(task: Exclude<Task, Connect | Adopt>): Promise<Load>;
+  connect(task: Connect | Adopt): Promise<string[]>;
   cpuSeconds(): number | undefined;
   stop(): void;
 }

@@ -1,12 +1,17 @@
 import { type Connection, createVisitor, type Visitor } from './authorities.ts';
-import type { Authority, Connect, Flow, Load } from './protocol.ts';
+import type { Adopt, Authority, Connect, Flow, Load } from './protocol.ts';
 import { quantiles } from './quantiles.ts';
 
 /**
  * Flows of several requests that belong together. Whoever refreshes keeps on with the chain that an earlier round left,
  * so connections live in the generator as long as it does.
  */
-const chains = new Map<string, { visitor: Visitor; connection: Connection }[]>();
+const chains = new Map<string, Chain[]>();
+
+interface Chain {
+  readonly visitor: Visitor;
+  connection: Connection;
+}
 
 export async function runFlow({ flow, authority, clients, seconds }: Flow): Promise<Load> {
   const steps = await stepsOf(flow, authority, clients);
@@ -33,9 +38,13 @@ async function stepsOf(
   clients: number,
 ): Promise<(() => Promise<unknown>)[]> {
   if (flow === 'refresh') {
-    const chainsHere = chains.get(authority.origin) ?? (await startChains(authority, clients));
-    return chainsHere.map((chain) => async () => {
-      chain.connection = await chain.visitor.refresh(chain.connection);
+    const all = chains.get(authority.origin) ?? (await startChains(authority, clients));
+    return Array.from({ length: Math.min(clients, all.length) }, (_, first) => {
+      let next = first;
+      return async () => {
+        await prolong(all[next]!);
+        next = next + clients < all.length ? next + clients : first;
+      };
     });
   }
   const visitors = await Promise.all(
@@ -46,7 +55,11 @@ async function stepsOf(
   );
 }
 
-async function startChains(authority: Authority, clients: number) {
+async function prolong(chain: Chain): Promise<void> {
+  chain.connection = await chain.visitor.refresh(chain.connection);
+}
+
+async function startChains(authority: Authority, clients: number): Promise<Chain[]> {
   const made = await Promise.all(
     Array.from({ length: clients }, async () => {
       const visitor = await createVisitor(authority);
@@ -55,6 +68,22 @@ async function startChains(authority: Authority, clients: number) {
   );
   chains.set(authority.origin, made);
   return made;
+}
+
+/** @returns the access tokens */
+export async function adopt({ authority, connections }: Adopt): Promise<string[]> {
+  const visitor = await createVisitor(authority);
+  const adopted = connections.map((seeded) => ({
+    visitor,
+    connection: { ...seeded, accessToken: '' },
+  }));
+  const waiting = [...adopted];
+  const work = async () => {
+    for (let chain = waiting.pop(); chain; chain = waiting.pop()) await prolong(chain);
+  };
+  await Promise.all(Array.from({ length: CONNECTING_AT_A_TIME }, work));
+  chains.set(authority.origin, adopted);
+  return adopted.map(({ connection }) => connection.accessToken);
 }
 
 const CONNECTING_AT_A_TIME = 8;

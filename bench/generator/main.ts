@@ -1,4 +1,4 @@
-import { connectAll, runFlow } from './flows.ts';
+import { adopt, connectAll, runFlow } from './flows.ts';
 import { openLoop } from './open-loop.ts';
 import type { Task } from './protocol.ts';
 import { repeat } from './repeat.ts';
@@ -16,5 +16,6 @@ function perform(task: Task): Promise<unknown> {
   if (task.kind === 'repeat') return repeat(task);
   if (task.kind === 'open') return openLoop(task);
   if (task.kind === 'flow') return runFlow(task);
+  if (task.kind === 'adopt') return adopt(task);
   return connectAll(task);
 }

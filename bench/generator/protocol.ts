@@ -1,5 +1,5 @@
 /** What the measuring process and its load generator say to each other. */
-export type Task = Repeat | OpenLoop | Flow | Connect;
+export type Task = Repeat | OpenLoop | Flow | Connect | Adopt;
 
 /** One request of a kind that is repeated. */
 export interface Shot {
@@ -62,4 +62,17 @@ export interface Load {
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+}
+
+/** A connection that was made without the generator. */
+export interface Seeded {
+  readonly clientId: string;
+  readonly refreshToken: string;
+}
+
+/** Takes connections over: each is refreshed once, and later refreshes go on with them. @returns their access tokens */
+export interface Adopt {
+  readonly kind: 'adopt';
+  readonly authority: Authority;
+  readonly connections: readonly Seeded[];
 }
