@@ -1,16 +1,18 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PERFORMANCE, writePart } from './pages.ts';
 import { type Plan, PLANS } from './plan.ts';
-import { goals, measurements, page, type Result } from './report.ts';
+import { goals, measurements, page, progress, type Result } from './report.ts';
 import type { Row } from './row.ts';
+import { sizes } from './sizes.ts';
 import { createStage, type StoreName } from './stage.ts';
 import { createWorld } from './world.ts';
 
 /**
  * The benchmark suite. Every file in rows/ is one comparison.
  *
- *   node bench/main.ts                  all rows on Redis, then on SQLite; writes bench/results.md
+ *   node bench/main.ts                  all rows on Redis, then on SQLite; writes bench/results.md and docs/performance.md
  *   node bench/main.ts --quick          under two minutes, Redis only; writes nothing
  *   node bench/main.ts --smoke          seconds: shows that it runs, and nothing about speed
  *   node bench/main.ts --only G1,G5     some rows; with --store redis or sqlite on one store only
@@ -34,7 +36,10 @@ if (values.growth) {
   const results = await measureRows();
   process.stdout.write(`${goals(results)}\n\n${measurements(results)}\n`);
   const isWhole = plan.name === 'full' && values.only === undefined && values.store === undefined;
-  if (isWhole) writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
+  if (isWhole) {
+    writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
+    writePart(PERFORMANCE, 'sizes', sizes(results));
+  }
 }
 
 async function measureRows(): Promise<Result[]> {
@@ -48,7 +53,9 @@ async function measureRows(): Promise<Result[]> {
       const stage = await createStage(world, store, plan);
       for (const row of here) {
         process.stderr.write(`${row.id} ${row.name}, ${store} …\n`);
-        results.push({ row, store, outcome: await row.measure(stage, plan) });
+        const result = { row, store, outcome: await row.measure(stage, plan) };
+        process.stderr.write(`${progress(result)}\n`);
+        results.push(result);
       }
       await stage.ours.stop();
     }

@@ -23,8 +23,8 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   full: {
     name: 'full',
     rounds: 5,
-    secondsPerRound: 4,
-    warmUpSeconds: 3,
+    secondsPerRound: 3,
+    warmUpSeconds: 2,
     connections: 32,
     flows: 16,
     users: 200,

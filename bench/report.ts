@@ -31,6 +31,10 @@ export function goals(results: readonly Result[]): string {
   ].join('\n');
 }
 
+/** What a row came to, for who waits for the rest. */
+export const progress = ({ outcome: { verdicts } }: Result): string =>
+  verdicts.map((verdict) => `   ${verdict.goal}: ${shown(verdict, verdict.value)}`).join('\n');
+
 /** What each side did. */
 export function measurements(results: readonly Result[]): string {
   const lines = results.flatMap(({ row, store, outcome }) =>

@@ -65,6 +65,9 @@ export async function createWorld(): Promise<World> {
     await redis.stop();
     await rm(directory, { recursive: true, force: true });
   };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(1)));
+  }
   try {
     const sandboxPort = await freePort();
     const [sandbox, upstream] = await Promise.all([

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan } from '../plan.ts';
+import { PERFORMANCE, writePart } from '../pages.ts';
 import { PROJECT } from '../process.ts';
 import { createStage } from '../stage.ts';
 import { createWorld } from '../world.ts';
@@ -10,12 +11,7 @@ import { measureGrants } from './grants.ts';
 import { measureTools } from './tools.ts';
 import { measureUsers } from './users.ts';
 
-const PAGE = join(PROJECT, 'docs/performance.md');
 const PICTURES = join(PROJECT, 'docs/performance');
-/** What the suite writes into the page is between these. */
-const BEGIN = '<!-- written by npm run bench -- --growth -->';
-const END = '<!-- up to here -->';
-
 /** What calls and refreshes cost as the work grows. The whole plan also writes the pictures and the tables of the page. */
 export async function measureGrowth(plan: Plan): Promise<void> {
   const series: Series[] = [];
@@ -34,6 +30,7 @@ export async function measureGrowth(plan: Plan): Promise<void> {
 }
 
 function write(series: readonly Series[]): void {
+  mkdirSync(PICTURES, { recursive: true });
   for (const { file, title, across, points } of series) {
     const [first] = points;
     const lines = first!.sides.map(({ name }, i) => ({
@@ -49,8 +46,5 @@ function write(series: readonly Series[]): void {
         `### ${each.title}\n\n${each.about}\n\n<img src="performance/${each.file}" width="640" alt="${each.title}: the table below as lines.">\n\n<!-- prettier-ignore -->\n${tableOf(each)}`,
     )
     .join('\n\n');
-  const page = readFileSync(PAGE, 'utf8');
-  const [before = '', rest = ''] = page.split(BEGIN);
-  const after = rest.split(END)[1] ?? '';
-  writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
+  writePart(PERFORMANCE, 'growth', text);
 }
