@@ -14,14 +14,11 @@ export interface Result {
 export function goals(results: readonly Result[]): string {
   const lines = results.flatMap(({ row, store, outcome }) =>
     outcome.verdicts.map((verdict, i) => {
-      const { goal, must, aim } = verdict;
-      const isMust = must !== 0;
-      return cells(
-        ...[i === 0 ? row.id : '', i === 0 ? row.name : '', i === 0 ? store : '', goal],
-        ...[shown(verdict, verdict.value)],
-        ...[isMust ? shown(verdict, must) : '', isMust ? yesNo(reaches(verdict, must)) : ''],
-        ...(aim === undefined ? ['', ''] : [shown(verdict, aim), yesNo(reaches(verdict, aim))]),
+      const first = i === 0 ? [row.id, row.name, store] : ['', '', ''];
+      const bounds = [verdict.must, verdict.aim].flatMap((bound) =>
+        bound === undefined ? ['', ''] : [shown(verdict, bound), yesNo(reaches(verdict, bound))],
       );
+      return cells(...first, verdict.goal, shown(verdict, verdict.value), ...bounds);
     }),
   );
   return [

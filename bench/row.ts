@@ -24,7 +24,7 @@ export interface Verdict {
   readonly goal: string;
   readonly unit: '×' | '%' | 'ms' | 'MB';
   readonly value: number;
-  readonly must: number;
+  readonly must?: number | undefined;
   readonly aim?: number | undefined;
   /** Whether more is better. */
   readonly more: boolean;

@@ -23,8 +23,12 @@ export const repeating = (
   run: (seconds) =>
     stage.sample([server], () =>
       stage.world.generator.load({
-        ...{ kind: 'repeat', origin: server.origin, shots, expect },
-        ...{ connections: plan.connections, ...amountOf(plan, seconds) },
+        kind: 'repeat',
+        origin: server.origin,
+        shots,
+        expect,
+        connections: plan.connections,
+        ...amountOf(plan, seconds),
       }),
     ),
 });
@@ -45,12 +49,32 @@ export const flowing = (
   run: (seconds) =>
     stage.sample([server], () =>
       stage.world.generator.load({
-        ...{ kind: 'flow', flow, seconds, clients: plan.flows },
+        kind: 'flow',
+        flow,
+        seconds,
+        clients: plan.flows,
         authority: authorityAt(kind, server),
       }),
     ),
 });
 
-/** A peer that is an authorization server. */
-export const authorityPeer = (stage: Stage, kind: Exclude<Authority['kind'], 'ours'>) =>
-  stage.world.peer(kind, { USER_EMAIL: USER.email, USER_PASSWORD: USER.password });
+/** Our server and authorization servers of others, taking clients through the same flow. */
+export async function flowSides(
+  stage: Stage,
+  plan: Plan,
+  flow: Flow['flow'],
+  peers: readonly Exclude<Authority['kind'], 'ours'>[],
+): Promise<Side[]> {
+  const env = { USER_EMAIL: USER.email, USER_PASSWORD: USER.password };
+  const sides = [flowing(stage, plan, 'ours', stage.ours, { flow, kind: 'ours' })];
+  for (const kind of peers) {
+    const server = await stage.world.peer(kind, env);
+    sides.push(flowing(stage, plan, PEER_NAMES[kind] ?? kind, server, { flow, kind }));
+  }
+  return sides;
+}
+
+const PEER_NAMES: Partial<Record<Authority['kind'], string>> = {
+  rs256: 'one RS256 signature',
+  'oidc-provider': 'oidc-provider, in memory',
+};

@@ -50,7 +50,11 @@ async function connect(i: number): Promise<void> {
   const grantId = randomBytes(24).toString('base64url');
   const now = Date.now();
   const grant: Grant = {
-    ...{ ...model.grant, clientId, generation: 0, rotatedAt: now, createdAt: now },
+    ...model.grant,
+    clientId,
+    generation: 0,
+    rotatedAt: now,
+    createdAt: now,
     masterKey: secrets.masterKeyIds[0],
   };
   const metadata = { ...model.client.metadata, client_id: clientId };

@@ -1,6 +1,6 @@
 import { ECHOED, echoCall, type Era } from '../mcp-requests.ts';
 import { alternate } from '../measure.ts';
-import { cheaper, faster } from '../ratios.ts';
+import { byClockAndCpu } from '../ratios.ts';
 import type { Row } from '../row.ts';
 import { repeating } from '../sides.ts';
 
@@ -30,16 +30,13 @@ documentation builds them (a server for every request), ask nobody who they are.
     const [legacy, modern, sdk] = sides;
     return {
       sides,
-      verdicts: [legacy!, modern!].flatMap(({ name, figures }) => [
-        {
-          ...{ goal: `calls a second of ${name} to SDK v1 stateless`, unit: '×', more: true },
-          ...{ value: faster(figures, sdk!.figures), must: 10, aim: 20 },
-        },
-        {
-          ...{ goal: `the same by CPU`, unit: '×', more: true },
-          ...{ value: cheaper(figures, sdk!.figures), must: 10, aim: 20 },
-        },
-      ]),
+      verdicts: [legacy!, modern!].flatMap(({ name, figures }) =>
+        byClockAndCpu(`calls a second of ${name} to SDK v1 stateless`, [figures, sdk!.figures], {
+          unit: '×',
+          must: 10,
+          aim: 20,
+        }),
+      ),
     };
   },
 } satisfies Row;

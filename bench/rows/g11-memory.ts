@@ -29,8 +29,12 @@ twice (by the inspector) and the heap measured. How far apart are the highest an
     const call = (amount: number): Promise<Sample> =>
       stage.sample([server], () =>
         stage.world.generator.load({
-          ...{ kind: 'repeat', origin: server.origin, shots, expect: ECHOED },
-          ...{ connections: plan.connections, amount: Math.ceil(amount) },
+          kind: 'repeat',
+          origin: server.origin,
+          shots,
+          expect: ECHOED,
+          connections: plan.connections,
+          amount: Math.ceil(amount),
         }),
       );
     await call(plan.memoryCalls * WARM_UP);
@@ -49,7 +53,10 @@ twice (by the inspector) and the heap measured. How far apart are the highest an
       sides: [{ name, figures: figuresOf(samples) }],
       verdicts: [
         {
-          ...{ goal: 'heap after GC moves', unit: 'MB', must: 2, more: false },
+          goal: 'heap after GC moves',
+          unit: 'MB',
+          must: 2,
+          more: false,
           value: (Math.max(...heaps) - Math.min(...heaps)) / MEGABYTE,
         },
       ],

@@ -41,12 +41,18 @@ two instances stand in each other's way: 100 % is that each call costs what it c
       sides,
       verdicts: [
         {
-          ...{ goal: 'scaling of tools/call, by CPU', unit: '%', more: true },
-          ...{ value: 100 * cheaper(two!, one!), must: 85, aim: 93 },
+          goal: 'scaling of tools/call, by CPU',
+          unit: '%',
+          more: true,
+          value: 100 * cheaper(two!, one!),
+          must: 85,
+          aim: 93,
         },
         {
-          ...{ goal: 'by the clock, the generator on the same cores', unit: '%', more: true },
-          ...{ value: (100 * faster(two!, one!)) / 2, must: 0 },
+          goal: 'by the clock, the generator on the same cores',
+          unit: '%',
+          more: true,
+          value: (100 * faster(two!, one!)) / 2,
         },
       ],
     };
@@ -65,7 +71,11 @@ const serving = (
     stage.sample(servers, async () => {
       const loads = servers.map(({ origin }) =>
         stage.world.generator.load({
-          ...{ kind: 'repeat', origin, shots, expect, ...amountOf(plan, seconds) },
+          kind: 'repeat',
+          origin,
+          shots,
+          expect,
+          ...amountOf(plan, seconds),
           connections: Math.ceil(plan.connections / servers.length),
         }),
       );

@@ -1,6 +1,6 @@
 import { ECHOED, echoCall, type Era } from '../mcp-requests.ts';
 import { alternate } from '../measure.ts';
-import { cheaper, faster } from '../ratios.ts';
+import { byClockAndCpu } from '../ratios.ts';
 import type { Row } from '../row.ts';
 import { repeating } from '../sides.ts';
 
@@ -28,16 +28,13 @@ of authentication and of a log.`,
     const [legacy, modern, echo] = sides;
     return {
       sides,
-      verdicts: [legacy!, modern!].flatMap(({ name, figures }) => [
-        {
-          ...{ goal: `calls a second of ${name} to a koa JSON echo`, unit: '%', more: true },
-          ...{ value: 100 * faster(figures, echo!.figures), must: 20, aim: 40 },
-        },
-        {
-          ...{ goal: `the same by CPU`, unit: '%', more: true },
-          ...{ value: 100 * cheaper(figures, echo!.figures), must: 20, aim: 40 },
-        },
-      ]),
+      verdicts: [legacy!, modern!].flatMap(({ name, figures }) =>
+        byClockAndCpu(`calls a second of ${name} to a koa JSON echo`, [figures, echo!.figures], {
+          unit: '%',
+          must: 20,
+          aim: 40,
+        }),
+      ),
     };
   },
 } satisfies Row;

@@ -1,6 +1,6 @@
 import { mcpShot, type Era } from '../mcp-requests.ts';
 import { alternate } from '../measure.ts';
-import { cheaper, faster } from '../ratios.ts';
+import { byClockAndCpu } from '../ratios.ts';
 import type { Row } from '../row.ts';
 import { repeating } from '../sides.ts';
 
@@ -30,16 +30,13 @@ anew each time, as the documentation has it.`,
     const [legacy, modern, sdk] = sides;
     return {
       sides,
-      verdicts: [legacy!, modern!].flatMap(({ name, figures }) => [
-        {
-          ...{ goal: `lists a second of ${name} to SDK v1 stateless`, unit: '×', more: true },
-          ...{ value: faster(figures, sdk!.figures), must: 30, aim: 70 },
-        },
-        {
-          ...{ goal: 'the same by CPU', unit: '×', more: true },
-          ...{ value: cheaper(figures, sdk!.figures), must: 30, aim: 70 },
-        },
-      ]),
+      verdicts: [legacy!, modern!].flatMap(({ name, figures }) =>
+        byClockAndCpu(`lists a second of ${name} to SDK v1 stateless`, [figures, sdk!.figures], {
+          unit: '×',
+          must: 30,
+          aim: 70,
+        }),
+      ),
     };
   },
 } satisfies Row;

@@ -41,12 +41,20 @@ added is the difference to calling that upstream directly, at the same rate, fro
         sides,
         verdicts: [
           {
-            ...{ goal: 'added latency, p50', unit: 'ms', more: false },
-            ...{ value: added('p50Ms'), must: 1.5, aim: 1 },
+            goal: 'added latency, p50',
+            unit: 'ms',
+            more: false,
+            value: added('p50Ms'),
+            must: 1.5,
+            aim: 1,
           },
           {
-            ...{ goal: 'added latency, p99', unit: 'ms', more: false },
-            ...{ value: added('p99Ms'), must: 6, aim: 3 },
+            goal: 'added latency, p99',
+            unit: 'ms',
+            more: false,
+            value: added('p99Ms'),
+            must: 6,
+            aim: 3,
           },
         ],
       };
@@ -67,7 +75,11 @@ const steady = (
   run: (seconds) =>
     stage.sample([server], () =>
       stage.world.generator.load({
-        ...{ kind: 'open', origin: server.origin, shots, expect: FROM_UPSTREAM, seconds },
+        kind: 'open',
+        origin: server.origin,
+        shots,
+        expect: FROM_UPSTREAM,
+        seconds,
         perSecond: plan.name === 'smoke' ? 20 : PER_SECOND,
       }),
     ),
