@@ -36,7 +36,7 @@ if (values.growth) {
   const results = await measureRows();
   process.stdout.write(`${goals(results)}\n\n${measurements(results)}\n`);
   const isWhole = plan.name === 'full' && values.only === undefined && values.store === undefined;
-  if (isWhole) {
+  if (isWhole && process.exitCode === undefined) {
     writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
     writePart(PERFORMANCE, 'sizes', sizes(results));
   }
@@ -53,9 +53,15 @@ async function measureRows(): Promise<Result[]> {
       const stage = await createStage(world, store, plan);
       for (const row of here) {
         process.stderr.write(`${row.id} ${row.name}, ${store} …\n`);
-        const result = { row, store, outcome: await row.measure(stage, plan) };
-        process.stderr.write(`${progress(result)}\n`);
-        results.push(result);
+        try {
+          const result = { row, store, outcome: await row.measure(stage, plan) };
+          process.stderr.write(`${progress(result)}\n`);
+          results.push(result);
+        } catch (error) {
+          // What the others measured in the meantime must not be lost with it.
+          process.stderr.write(`${row.id}, ${store}: ${(error as Error).stack}\n`);
+          process.exitCode = 1;
+        }
       }
       await stage.ours.stop();
     }

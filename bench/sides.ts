@@ -68,7 +68,8 @@ export async function flowSides(
   const env = { USER_EMAIL: USER.email, USER_PASSWORD: USER.password };
   const sides = [flowing(stage, plan, 'ours', stage.ours, { flow, kind: 'ours' })];
   for (const kind of peers) {
-    const server = await stage.world.peer(kind, env);
+    // One for each flow: oidc-provider's memory holds 1,000 records, and new connections would push clients out of it that refresh.
+    const server = await stage.world.peer(kind, env, `${kind} ${flow}`);
     sides.push(flowing(stage, plan, PEER_NAMES[kind] ?? kind, server, { flow, kind }));
   }
   return sides;
