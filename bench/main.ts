@@ -1,39 +1,90 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measure, type Measured, type Plan } from './measure.ts';
-import { page, table } from './report.ts';
+import { PERFORMANCE, writePart } from './pages.ts';
+import { type Plan, PLANS } from './plan.ts';
+import { goals, measurements, page, progress, type Result } from './report.ts';
 import type { Row } from './row.ts';
+import { sizes } from './sizes.ts';
+import { createStage, type StoreName } from './stage.ts';
+import { createWorld } from './world.ts';
 
 /**
  * The benchmark suite. Every file in rows/ is one comparison.
  *
- *   node bench/main.ts                  all rows, writes bench/results.md
- *   node bench/main.ts --quick          seconds instead of minutes, writes nothing; shows that it runs, not how fast
- *   node bench/main.ts --row healthz    rows whose file name contains this
+ *   node bench/main.ts                  all rows on Redis, then on SQLite; writes bench/results.md and docs/performance.md
+ *   node bench/main.ts --quick          under two minutes, Redis only; writes nothing
+ *   node bench/main.ts --smoke          seconds: shows that it runs, and nothing about speed
+ *   node bench/main.ts --only G1,G5     some rows; with --store redis or sqlite on one store only
+ *   node bench/main.ts --growth         what it costs as the work grows; writes docs/performance/
  */
-
-const FULL: Plan = { rounds: 7, secondsPerRound: 5, warmUpSeconds: 3, connections: 32 };
-const QUICK: Plan = { rounds: 2, secondsPerRound: 1, warmUpSeconds: 1, connections: 8 };
-
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, row: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    smoke: { type: 'boolean' },
+    growth: { type: 'boolean' },
+    only: { type: 'string' },
+    store: { type: 'string' },
+  },
 });
-const plan = values.quick ? QUICK : FULL;
+const plan: Plan = values.smoke ? PLANS.smoke : values.quick ? PLANS.quick : PLANS.full;
 
-const results: Measured[] = [];
-for (const row of await rows(values.row ?? '')) {
-  process.stderr.write(`${row.name} against ${row.peer} …\n`);
-  results.push(await measure(row, plan));
+if (values.growth) {
+  const { measureGrowth } = await import('./growth/main.ts');
+  await measureGrowth(plan);
+} else {
+  const results = await measureRows();
+  process.stdout.write(`${goals(results)}\n\n${measurements(results)}\n`);
+  const isWhole = plan.name === 'full' && values.only === undefined && values.store === undefined;
+  if (isWhole && process.exitCode === undefined) {
+    writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
+    writePart(PERFORMANCE, 'sizes', sizes(results));
+  }
 }
-process.stdout.write(`${table(results)}\n`);
-if (!values.quick && values.row === undefined)
-  writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
 
-async function rows(wanted: string): Promise<Row[]> {
-  const files = readdirSync(join(import.meta.dirname, 'rows')).toSorted();
-  const chosen = files.filter((file) => file.endsWith('.ts') && file.includes(wanted));
-  if (chosen.length === 0) throw new Error(`no row matches ${wanted}`);
-  const modules = chosen.map((file) => import(`./rows/${file}`) as Promise<{ default: Row }>);
-  return (await Promise.all(modules)).map((module) => module.default);
+async function measureRows(): Promise<Result[]> {
+  const rows = await chosenRows();
+  const results: Result[] = [];
+  const world = await createWorld();
+  try {
+    for (const [i, store] of chosenStores().entries()) {
+      const here = rows.filter(({ perStore = true }) => perStore || i === 0);
+      if (here.length === 0) continue;
+      const stage = await createStage(world, store, plan);
+      for (const row of here) {
+        process.stderr.write(`${row.id} ${row.name}, ${store} …\n`);
+        try {
+          const result = { row, store, outcome: await row.measure(stage, plan) };
+          process.stderr.write(`${progress(result)}\n`);
+          results.push(result);
+        } catch (error) {
+          // What the others measured in the meantime must not be lost with it.
+          process.stderr.write(`${row.id}, ${store}: ${(error as Error).stack}\n`);
+          process.exitCode = 1;
+        }
+      }
+      await stage.ours.stop();
+    }
+  } finally {
+    await world.close();
+  }
+  return results;
+}
+
+function chosenStores(): StoreName[] {
+  const { store } = values;
+  if (store === 'redis' || store === 'sqlite') return [store];
+  if (store !== undefined) throw new Error(`no store is called ${store}`);
+  return plan.name === 'full' ? ['redis', 'sqlite'] : ['redis'];
+}
+
+async function chosenRows(): Promise<Row[]> {
+  const files = readdirSync(join(import.meta.dirname, 'rows')).filter((f) => f.endsWith('.ts'));
+  const modules = files.map((file) => import(`./rows/${file}`) as Promise<{ default: Row }>);
+  const rows = (await Promise.all(modules)).map((module) => module.default);
+  const wanted = values.only?.split(',');
+  const chosen = rows.filter(({ id }) => wanted?.includes(id) ?? true);
+  const missing = wanted?.filter((id) => !rows.some((row) => row.id === id)) ?? [];
+  if (missing.length > 0) throw new Error(`no row is called ${missing.join(', ')}`);
+  return chosen.toSorted((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 }

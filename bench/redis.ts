@@ -3,7 +3,7 @@ import { startHarness, type Harness } from '../test/support/harness.ts';
 import { callTool, connect, type Connection, refresh, register } from '../test/support/oauth.ts';
 import { startRedis, type RedisServer } from '../test/support/redis.ts';
 import { createTcpShim } from '../test/support/tcp-shim.ts';
-import { summarise } from './measure.ts';
+import { summarise } from './figures.ts';
 
 /**
  * What Redis costs a request in time and a connection in memory.

@@ -1,56 +1,97 @@
-import { availableParallelism, cpus } from 'node:os';
-import type { Figures, Measured, Plan, Summary } from './measure.ts';
+import type { Figures, Summary } from './figures.ts';
+import { commit, machine } from './machine.ts';
+import type { Plan } from './plan.ts';
+import { type Outcome, reaches, type Row, type Verdict } from './row.ts';
+import type { StoreName } from './stage.ts';
 
-/** A Markdown table, two lines per row: ours, then the peer's. */
-export function table(results: readonly Measured[]): string {
-  const lines = results.flatMap(({ row, ours, peer }) => [
-    line(row.name, 'ours', ours, ratios(ours, peer)),
-    line('', row.peer, peer, ['1.00', '1.00']),
-  ]);
+export interface Result {
+  readonly row: Row;
+  readonly store: StoreName;
+  readonly outcome: Outcome;
+}
+
+/** The table of goals: what was to be reached, and whether it was. */
+export function goals(results: readonly Result[]): string {
+  const lines = results.flatMap(({ row, store, outcome }) =>
+    outcome.verdicts.map((verdict, i) => {
+      const first = i === 0 ? [row.id, row.name, store] : ['', '', ''];
+      const bounds = [verdict.must, verdict.aim].flatMap((bound) =>
+        bound === undefined ? ['', ''] : [shown(verdict, bound), yesNo(reaches(verdict, bound))],
+      );
+      return cells(...first, verdict.goal, shown(verdict, verdict.value), ...bounds);
+    }),
+  );
   return [
-    '| row | who | req/s | ± | of peer | CPU µs/req | ± | of peer | p50 ms | p99 ms |',
-    '| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |',
+    cells('', 'row', 'store', 'figure', 'measured', 'must', '', 'aim', ''),
+    '| --- | --- | --- | --- | --: | --: | --- | --: | --- |',
+    ...lines,
+  ].join('\n');
+}
+
+/** What a row came to, for who waits for the rest. */
+export const progress = ({ outcome: { verdicts } }: Result): string =>
+  verdicts.map((verdict) => `   ${verdict.goal}: ${shown(verdict, verdict.value)}`).join('\n');
+
+/** What each side did. */
+export function measurements(results: readonly Result[]): string {
+  const lines = results.flatMap(({ row, store, outcome }) =>
+    outcome.sides.map(({ name, figures }, i) =>
+      cells(i === 0 ? row.id : '', i === 0 ? store : '', name, ...columns(figures)),
+    ),
+  );
+  return [
+    cells('', 'store', 'side', 'per second', '±', 'CPU µs', '±', 'Redis µs', 'p50 ms', 'p99 ms'),
+    '| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: |',
     ...lines,
   ].join('\n');
 }
 
 /** The page bench/results.md. */
-export function page(results: readonly Measured[], plan: Plan): string {
-  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`;
+export function page(results: readonly Result[], plan: Plan): string {
+  const rows = [...new Set(results.map(({ row }) => row))];
   return [
     '# Benchmark results',
     '',
-    `${machine}. ${plan.rounds} alternating rounds of ${plan.secondsPerRound} s with ${plan.connections} connections, medians; ± is`,
-    '(max − min) / median. The load generator runs on the same machine: compare ratios, and trust CPU per request more',
-    'than requests per second.',
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${machine()}.`,
+    `${plan.rounds} alternating rounds of ${plan.secondsPerRound} s after ${plan.warmUpSeconds} s to warm up, medians; ± is`,
+    `(max − min) / median. ${plan.connections} connections (${plan.flows} clients in refresh and connect), ${plan.users} users who connected`,
+    'before. CPU is user and system time of the server process per request, all threads; that of redis-server beside it.',
+    'Load generator, upstream, sandbox and Redis run on the same machine: compare ratios, and trust CPU more than the clock.',
+    'Written by `npm run bench`.',
+    '',
+    '## Goals',
     '',
     '<!-- prettier-ignore -->',
-    table(results),
+    goals(results),
     '',
-    ...results.map(({ row }) => `- **${row.name}** against ${row.peer}: ${row.why}`),
+    '## Measurements',
+    '',
+    '<!-- prettier-ignore -->',
+    measurements(results),
+    '',
+    '## What is compared, and why that is fair',
+    '',
+    ...rows.map(({ id, name, why }) => `- **${id}, ${name}.** ${why.replaceAll('\n', ' ')}`),
     '',
   ].join('\n');
 }
 
-function line(name: string, who: string, figures: Figures, [speed, cost]: string[]): string {
-  const { requestsPerSecond, cpuMicroseconds, p50Ms, p99Ms } = figures;
-  const cells = [
-    ...[name, who],
-    ...[Math.round(requestsPerSecond.median), spread(requestsPerSecond), speed],
-    ...[cpuMicroseconds?.median.toFixed(1) ?? '–', spread(cpuMicroseconds), cost],
-    ...[p50Ms, p99Ms],
+const cells = (...values: readonly string[]): string => `| ${values.join(' | ')} |`;
+const yesNo = (is: boolean): string => (is ? 'reached' : '**not reached**');
+
+function shown({ unit }: Verdict, value: number): string {
+  const digits = unit === '×' ? 2 : unit === '%' ? 0 : unit === 'MB' ? 1 : value < 20 ? 2 : 0;
+  return unit === '×' ? `${value.toFixed(digits)} ×` : `${value.toFixed(digits)} ${unit}`;
+}
+
+function columns({ perSecond, cpu, storeCpu, p50Ms, p99Ms }: Figures): string[] {
+  const micros = (summary: Summary | undefined) => summary?.median.toFixed(0) ?? '–';
+  return [
+    ...[perSecond.median.toFixed(perSecond.median < 100 ? 1 : 0), spread(perSecond)],
+    ...[micros(cpu), spread(cpu), micros(storeCpu)],
+    ...[p50Ms.toFixed(1), p99Ms.toFixed(1)],
   ];
-  return `| ${cells.join(' | ')} |`;
 }
 
 const spread = (summary: Summary | undefined): string =>
   summary ? `${Math.round(summary.spread * 100)} %` : '–';
-
-function ratios(ours: Figures, peer: Figures): string[] {
-  const of = (a: Summary | undefined, b: Summary | undefined): string =>
-    a && b ? (a.median / b.median).toFixed(2) : '–';
-  return [
-    of(ours.requestsPerSecond, peer.requestsPerSecond),
-    of(ours.cpuMicroseconds, peer.cpuMicroseconds),
-  ];
-}

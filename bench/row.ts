@@ -1,30 +1,34 @@
-/** One comparison: the same request against our server and against a peer, in alternating rounds. */
+import type { Figures } from './figures.ts';
+import type { Plan } from './plan.ts';
+import type { Stage } from './stage.ts';
+
+/** One comparison: the same work by our server and by peers, in alternating rounds. */
 export interface Row {
+  /** As in the table of goals, e.g. `G1`. */
+  readonly id: string;
   readonly name: string;
-  /** What the comparison shows, in a sentence. */
+  /** What is compared, and why that is fair. */
   readonly why: string;
-  /** What the peer is. */
-  readonly peer: string;
-  readonly ours: Contestant;
-  readonly peerServer: Contestant;
+  /** Rows that do not depend on the store are measured once. Default: true. */
+  readonly perStore?: boolean;
+  measure(stage: Stage, plan: Plan): Promise<Outcome>;
 }
 
-export interface Contestant {
-  /** Arguments of node, e.g. `['server.ts']`, relative to the project. */
-  readonly command: readonly string[];
-  /** Environment of the process; it must listen on the port it is told. */
-  env(port: number, directory: string): Record<string, string>;
-  /** Polled until it answers 200. */
-  readonly readyPath: string;
-  readonly request: Shot;
+export interface Outcome {
+  readonly sides: readonly { readonly name: string; readonly figures: Figures }[];
+  readonly verdicts: readonly Verdict[];
 }
 
-/** The request that is repeated. */
-export interface Shot {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** Default: every answer must be 2xx. */
-  readonly expectStatus?: number;
+/** One figure of the table of goals. */
+export interface Verdict {
+  readonly goal: string;
+  readonly unit: '×' | '%' | 'ms' | 'MB';
+  readonly value: number;
+  readonly must?: number | undefined;
+  readonly aim?: number | undefined;
+  /** Whether more is better. */
+  readonly more: boolean;
 }
+
+export const reaches = ({ value, more }: Verdict, bound: number): boolean =>
+  more ? value >= bound : value <= bound;
