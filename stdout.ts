@@ -3,6 +3,8 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 /** Lines waiting for a slow reader; what comes on top of them is dropped, so that memory stays bounded. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 10;
+/** Lines are gathered for so long: a write of each alone would take longer than making it. */
+const GATHER_MS = 5;
 
 /**
  * Stdout that nobody ever waits for and that never fails: with a full disk or a reader that has stalled or gone, lines
@@ -52,7 +54,8 @@ function openPatientStdout() {
         waiting.unshift(lostLine());
         lost = 0;
       }
-      next();
+      if (waiting.length > 0 && drained.length === 0) setTimeout(next, GATHER_MS);
+      else next();
     });
   }
 
@@ -73,9 +76,8 @@ function openPatientStdout() {
       waiting.push(line);
       waitingBytes += line.length;
       if (writing) return;
-      // What is said at the same time goes out at once.
       writing = true;
-      setImmediate(next);
+      setTimeout(next, GATHER_MS);
     },
     /** Calls back when nothing waits any more (pino's `log.flush`). */
     flush(done: () => void = () => {}): void {
