@@ -19,8 +19,8 @@ export function setBinding(ctx: Context, uid: string, nonce: string, now: number
 
 export function readBinding(ctx: Context, uid: string): string | undefined {
   // Not by koa's cookies, which keep a pattern for every name that was ever asked for, and each login has its own.
-  const wanted = cookieName(uid);
-  return bindings(ctx).find(({ name }) => name === wanted)?.nonce;
+  const own = bindings(ctx).find(({ name }) => name === cookieName(uid));
+  return own?.nonce;
 }
 
 export function clearBinding(ctx: Context, uid: string): void {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { startRedis, type RedisServer, until } from '../support/redis.ts';
 import { createTcpShim, type TcpShim } from '../support/tcp-shim.ts';
@@ -93,6 +94,14 @@ async function withCode({ flow }: World): Promise<Flow> {
 }
 
 const redeems = ({ base }: World, { held }: Flow) => redeem(base, held.attempt!, held.code!);
+/** As a client does: again after 503. A replica on a busy machine may take more than its 100 ms. */
+async function redeemsInTheEnd(world: World, flow: Flow) {
+  for (let attempt = 0; ; attempt++) {
+    const answer = await redeems(world, flow);
+    if (answer.status !== 503 || attempt > 10) return answer;
+    await sleep(1_000);
+  }
+}
 const succeeds = ({ status, body }: Answer<any>) => status === 200 && !body.result?.isError;
 
 test('[X6] [T4] redis: while no replica follows a code is not redeemed, and not lost either', async (t) => {
@@ -124,7 +133,7 @@ test('[X6] [T4] [D8] redis: over failovers with lost writes no code is redeemed 
       await withCode(world),
     ];
     await rotating.run('redeem the code', 'redeem the code');
-    const first = await redeems(world, acknowledged);
+    const first = await redeemsInTheEnd(world, acknowledged);
     t.is(first.status, 200, words(first));
     world.cut();
     // Redemption is not acknowledged without the replica; a rotation is, and lost.
@@ -145,7 +154,7 @@ test('[X6] [T4] [D8] redis: over failovers with lost writes no code is redeemed 
       t.is(next.status, 200, words(next));
       t.true(succeeds(await callTool(base, next.body.access_token, 'listCompanies')));
     }
-    const late = await redeems(world, refused);
+    const late = await redeemsInTheEnd(world, refused);
     t.is(late.status, 200, words(late));
     t.is((await redeems(world, refused)).status, 400);
     t.true(succeeds(await callTool(base, late.body.access_token, 'listCompanies')));

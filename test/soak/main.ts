@@ -39,6 +39,8 @@ if (!isCount(calls) || !isCount(flows) || !stores.every((store) => STORES.includ
   process.exit(2);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 for (const store of stores) {
   say(
     `${store}: ${calls} calls, ${flows} flows, after ${WARM_UP.calls} and ${WARM_UP.flows} to warm up`,

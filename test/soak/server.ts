@@ -61,6 +61,12 @@ export async function startSoaked(store: StoreName): Promise<Soaked> {
   );
   const { child, url, dataDir } = server;
   child.stdout!.resume();
+  // Whoever interrupts a soak of hours leaves nothing running.
+  const endWithUs = () => {
+    for (const pid of [child.pid!, ...(redis ? [redis.pid] : [])]) process.kill(pid, 'SIGKILL');
+  };
+  process.once('exit', endWithUs);
+  teardown(() => process.off('exit', endWithUs));
 
   const look = async (): Promise<Sample> => {
     const answer = once(child, 'message');
