@@ -2,7 +2,7 @@ import type { Sample } from './server.ts';
 
 /** Loaded into the server with `--import`; answers every message with what the process holds, after a collection. */
 process.on('message', () => {
-  for (let i = 0; i < 2; i++) gc!();
+  gc!();
   const { rss, heapUsed } = process.memoryUsage();
   const sample: Sample = {
     rss,

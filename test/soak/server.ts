@@ -80,7 +80,7 @@ export async function startSoaked(store: StoreName): Promise<Soaked> {
     look,
     async atRest() {
       let fewest = await look();
-      for (let calm = 0; calm < 6; calm++) {
+      for (let calm = 0; calm < 4; calm++) {
         await sleep(REST_MS);
         const sample = await look();
         if (total(sample) < total(fewest)) calm = 0;
@@ -101,7 +101,7 @@ export async function startSoaked(store: StoreName): Promise<Soaked> {
 }
 
 /** Connections that are kept for the next request are closed after some seconds. */
-const REST_MS = 1_000;
+const REST_MS = 1_500;
 const total = ({ handles }: Sample): number => Object.values(handles).reduce((a, b) => a + b, 0);
 
 async function redisBytes(redis: RedisServer): Promise<number> {

@@ -9,11 +9,11 @@ import { heapOf, megabytes, verdict } from './verdict.ts';
 /** The short form of `npm run soak`: too short for slopes, long enough for what is kept of every request. */
 
 const ROOT = join(import.meta.dirname, '../..');
-const CONNECTIONS = 5;
-const CALLS = 600;
-const FLOWS = 12;
-/** With each request keeping 4 kB it is exceeded. */
-const HEAP_BYTES = 3e6;
+const CONNECTIONS = 3;
+const CALLS = 400;
+const FLOWS = 8;
+/** With each request keeping 5 kB it is exceeded. */
+const HEAP_BYTES = 2.5e6;
 
 for (const store of STORES) {
   test.serial(
@@ -28,7 +28,7 @@ for (const store of STORES) {
         calls: CALLS,
         flows: FLOWS,
         looks: 1,
-        warmUp: { calls: 300, flows: 6 },
+        warmUp: { calls: 200, flows: 4 },
       });
       t.deepEqual(verdict(result, { heap: HEAP_BYTES }), []);
       const { before, after } = result.rest;
