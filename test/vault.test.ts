@@ -290,14 +290,17 @@ test('[T17] [D10] a credential that was moved to another user’s grant opens fo
   t.deepEqual(await companies(), before);
 });
 
+const withAnotherLast = (text: string): string =>
+  text.slice(0, -1) + (text.endsWith('_') ? '-' : '_');
+
 test('[T17] a changed credential is refused as a whole', async (t) => {
   const clock = createClock();
   const harness = await startHarness({ now: clock.now });
   t.teardown(harness.close);
   const { tokens, code } = await connect(harness);
   const spoil: ((value: string) => string)[] = [
-    (value) => value.replace(/"ciphertext":"./, (start) => start.slice(0, -1) + '_'),
-    (value) => value.replace(/"tag":"./, (start) => start.slice(0, -1) + '_'),
+    (value) => value.replace(/"ciphertext":"./, withAnotherLast),
+    (value) => value.replace(/"tag":"./, withAnotherLast),
     (value) => value.replace(/"protected":"[^"]+"/, '"protected":"e30"'),
     () => '{}',
     () => 'not JSON',
