@@ -28,6 +28,8 @@ export function commandsIn(chunk: Buffer): string[][] {
 const OUR_KEY = /^neonpanel-mcp:\{([^}]*)\}:(\S+)$/;
 /** Tags of what no request of a flow asks for: the signing keys, the schema, the probe, the count of waiting clients. */
 const OF_NO_REQUEST = new Set(['keys', 'store', 'ping', 'clients', '*']);
+/** Kinds of what is written behind the answers: whose grants, and the counts of rate limits. */
+const BEHIND_ANSWERS = new Set(['connections', 'rate']);
 
 /** @returns what a request wanted with it, e.g. `mget grant credential`; undefined for what runs in the background */
 export function purposeOf(command: readonly string[]): string | undefined {
@@ -35,6 +37,8 @@ export function purposeOf(command: readonly string[]): string | undefined {
     const [, tag, kind] = OUR_KEY.exec(word) ?? [];
     return tag === undefined ? [] : [{ tag, kind: kind!.split(':')[0]! }];
   });
-  if (keys.length === 0 || keys.every(({ tag }) => OF_NO_REQUEST.has(tag))) return undefined;
+  const isBackground = ({ tag, kind }: { tag: string; kind: string }) =>
+    OF_NO_REQUEST.has(tag) || BEHIND_ANSWERS.has(kind);
+  if (keys.every(isBackground)) return undefined;
   return [command[0]!.toLowerCase(), ...keys.map(({ kind }) => kind)].join(' ');
 }
