@@ -11,7 +11,10 @@ COPY --from=packages /app/node_modules ./node_modules
 COPY . .
 # For the embedded store, if there is no REDIS_URL: a volume belongs here.
 RUN mkdir /data && chown node:node /data
+# Where the first start leaves what it compiled; done once here, so that every start finds it.
+RUN mkdir -p node_modules/.cache/compile && chown -R node:node node_modules/.cache
 USER node
+RUN ["node_modules/.bin/node", "--eval", "require('node:module').enableCompileCache('/app/node_modules/.cache/compile'); import('/app/serve.ts')"]
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

@@ -23,11 +23,10 @@ import { createVault } from './adapters/vault.ts';
 import { createWaitingClients, type WaitingLimits } from './adapters/waiting-clients.ts';
 import { createAuthorizationServer } from './auth/authorization-server.ts';
 import { withClientDocuments } from './auth/cimd/clients.ts';
+import { createEngine } from './auth/engine.ts';
 import { authorizationErrorRenderer, drawRefusal } from './auth/pages.ts';
 import { PATHS } from './auth/paths.ts';
-import { createProvider } from './auth/provider.ts';
 import type { Config } from './config.ts';
-import { StoreUnavailable } from './errors.ts';
 import { requestContext } from './http/context.ts';
 import { completeCookiesOnly } from './http/cookies.ts';
 import { errorEdge } from './http/errors.ts';
@@ -42,25 +41,14 @@ import { createSockets, type SocketLimits, socketLimits } from './http/sockets.t
 import { site } from './http/site.ts';
 import { limitTarget } from './http/target.ts';
 import { createAccessTokenVerifier } from './keys/access-token.ts';
-import type { KeySet } from './keys/key-set.ts';
 import { openKeyRing } from './keys/keystore.ts';
 import { createRotation } from './keys/rotation.ts';
 import { createSchedule } from './keys/schedule.ts';
 import type { Log } from './log.ts';
-import { createAttempts } from './mcp/attempts.ts';
-import { createCredentials } from './mcp/credentials.ts';
-import { createDirect } from './mcp/direct.ts';
-import { createIdempotency } from './mcp/idempotency.ts';
 import { resourceMetadata } from './mcp/metadata.ts';
-import { createPool } from './mcp/pool.ts';
-import { createMcp } from './mcp/router.ts';
-import { createServerFactory } from './mcp/server.ts';
-import { createSse } from './mcp/sse/endpoints.ts';
+import { createResourceServer } from './mcp/resource-server.ts';
 import type { StreamLimits } from './mcp/sse/limits.ts';
-import { createToolContexts } from './mcp/tool-context.ts';
-import { scopesOf } from './mcp/tools/definitions.ts';
 import { tools } from './mcp/tools/index.ts';
-import { createUnsavedCredentials } from './mcp/unsaved-credentials.ts';
 import type { CensusTimes } from './metrics/census.ts';
 import { startMetrics } from './metrics/metrics.ts';
 import { createViews } from './views/render.ts';
@@ -164,7 +152,7 @@ export async function startApp(
     now,
     answers: options.answers,
   });
-  const { api, login } = neonpanel;
+  const { login } = neonpanel;
   const connections = createConnections({
     store,
     log,
@@ -206,23 +194,19 @@ export async function startApp(
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
 
   const errorPage = drawRefusal(views);
-  const renderError = authorizationErrorRenderer(errorPage);
-  const providerFor = (keys: KeySet) =>
-    createProvider({
-      config,
-      keys,
-      store,
-      grants,
-      ending,
-      connections,
-      clients,
-      secrets,
-      limits,
-      renderError,
-      now,
-    });
-  const { refreshTokenTtlSeconds } = config;
-  const provider = onePerKeySet(keyRing.current, providerFor);
+  const engine = createEngine({
+    config,
+    keys: keyRing.current,
+    store,
+    grants,
+    ending,
+    connections,
+    clients,
+    secrets,
+    limits,
+    renderError: authorizationErrorRenderer(errorPage),
+    now,
+  });
   const authorizationServer = createAuthorizationServer({
     config,
     store,
@@ -235,14 +219,8 @@ export async function startApp(
     waitingClients,
     limits,
     keys: keyRing.current,
-    provider,
-    account: {
-      grants,
-      clients,
-      connections,
-      ending,
-      now,
-    },
+    provider: engine,
+    account: { grants, clients, connections, ending, now },
     tokens: {
       grants,
       ending,
@@ -250,58 +228,31 @@ export async function startApp(
       accessTokens,
       freshenKeys: keyRing.freshen,
       publicUrl,
-      refreshTokenTtlSeconds,
+      refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
       now,
     },
   });
 
-  const credentials = createCredentials({
-    grants,
-    ending,
-    vault,
-    leases,
-    unsaved: createUnsavedCredentials(log),
-    login,
-    log,
-    now,
-  });
-  const attempts = createAttempts({ store, secrets, log });
-  const idempotency = createIdempotency({ attempts, isSettled, now });
-  const buildServer = createServerFactory({
+  const { mcp, sse, idle } = createResourceServer({
+    config,
     version: VERSION,
     tools,
-    publicUrl,
-    called: connections.called,
-    logoUrl: `${publicUrl}/assets/icon.svg`,
-    log,
-    contextFor: createToolContexts({
-      api,
-      credentials,
-      idempotency,
-      neonpanelUrl: config.neonpanel.url,
-    }),
-  });
-  const lend = createPool(buildServer);
-  const direct = createDirect(buildServer);
-  const { allowedOrigins, publicDiscovery } = config;
-  const resourceServer = {
-    publicUrl,
-    allowedOrigins,
+    store,
+    isSettled,
+    secrets,
+    grants,
+    ending,
+    connections,
+    vault,
+    leases,
+    neonpanel,
     accessTokens,
     freshenKeys: keyRing.freshen,
-    credentials,
-    lend,
     limits,
-    room: neonpanel.room,
+    streams: options.streams,
+    log,
     now,
-  };
-  const mcp = createMcp({
-    ...resourceServer,
-    publicDiscovery,
-    direct,
-    scopesByTool: new Map(tools.map((tool) => [tool.name, scopesOf(tool)])),
   });
-  const sse = createSse({ ...resourceServer, streamLimits: options.streams });
 
   const { loopback, trustedProxyHops } = config;
   const app = new Koa({
@@ -355,14 +306,14 @@ export async function startApp(
     storeIsSettled: isSettled,
     signingKeys: keyRing.stages,
     streams: sse.open,
-    idleServers: { lent: lend.idle, direct: direct.idle },
-    upstream: api.connections,
+    idleServers: idle,
+    upstream: neonpanel.api.connections,
     now,
   });
 
   let listening: Listening;
   try {
-    makeNow(provider);
+    engine.assertUsable();
     const isAlone = !loopback && trustedProxyHops === 0;
     const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
     listening = await listen(app.callback(), config.host, config.port, sockets);
@@ -388,24 +339,5 @@ export async function startApp(
       await connections.close();
       await Promise.all([store.close(), neonpanel.close()]);
     },
-  };
-}
-
-/** An engine that must not be used is found at start, not by the first request. Without keys there is none yet. */
-function makeNow(engine: () => unknown): void {
-  try {
-    engine();
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error;
-  }
-}
-
-/** An engine is made for one key set. When the keys change, the next request gets a new one; the others finish. */
-function onePerKeySet<T>(current: () => KeySet, make: (keys: KeySet) => T): () => T {
-  let made: { keys: KeySet; value: T } | undefined;
-  return () => {
-    const keys = current();
-    if (made?.keys !== keys) made = { keys, value: make(keys) };
-    return made.value;
   };
 }

@@ -26,6 +26,11 @@ const PARTS: readonly Part[] = [
   { files: BASE, ours: [], packages: ['zod', 'pino'] },
   {
     files: /^server\.ts$/,
+    ours: [/^serve\.ts$/],
+    packages: [],
+  },
+  {
+    files: /^serve\.ts$/,
     ours: [BASE, /^app\.ts$/, /^(auth|mcp|http|cli|adapters|keys|views|metrics|sandbox)\//],
     packages: ['koa', '@koa/router'],
   },
