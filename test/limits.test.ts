@@ -87,6 +87,7 @@ const WITHIN_A_CALL = [
   'adapters/secrets.ts',
   'auth/account/own-connections.ts',
   'keys/key-set.ts',
+  'mcp/resource-server.ts',
   'mcp/server.ts',
   'mcp/tools/company.ts',
   'mcp/tools/input.ts',
