@@ -1,4 +1,11 @@
-import { createHash, createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  timingSafeEqual,
+} from 'node:crypto';
 import { decodeProtectedHeader, FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
 import type { Context } from './sealed-kinds.ts';
 
@@ -75,12 +82,13 @@ export async function openIfPossible(
 export function createSecrets(masterKeys: readonly Uint8Array[]): Secrets {
   const sealing = masterKeys.map((master) => {
     const key = deriveKey(master, 'seal');
-    return { kid: keyId(key), key };
+    return { kid: keyId(key), key: createSecretKey(key) };
   });
   const macKeys = new Map(
     MAC_PURPOSES.map((purpose) => [
       purpose,
-      masterKeys.map((master) => deriveKey(master, `mac ${purpose}`)),
+      // As key objects: of bytes every code would make one anew, which takes longer than the code.
+      masterKeys.map((master) => createSecretKey(deriveKey(master, `mac ${purpose}`))),
     ]),
   );
   const first = sealing[0];
