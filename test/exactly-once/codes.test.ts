@@ -17,7 +17,7 @@ import {
 const storeTest = await createStoreTest((store) => startPair(store));
 
 const PARALLEL = 50;
-const CODES = process.env.LONG_TESTS ? { sqlite: 100, redis: 200 } : { sqlite: 30, redis: 60 };
+const CODES = process.env.LONG_TESTS ? { sqlite: 100, redis: 200 } : { sqlite: 30, redis: 40 };
 /** So many are prepared at a time; a code is good for a minute. */
 const BATCH = 25;
 /** What comes later than this after the redemption is no race any more, but a replay. */
