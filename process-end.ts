@@ -27,15 +27,20 @@ export function endWith(options: {
   let exitCode = 0;
   let crashes = 0;
   let ending = false;
+  let since = 0;
 
   const end = (): void => {
     if (ending) return;
     ending = true;
+    since = performance.now();
     void close()
       .catch((err: unknown) => fail({ err }))
       .then(exit);
   };
-  const exit = (): Promise<void> => flushed(log).finally(() => process.exit(exitCode));
+  const exit = (): Promise<void> => {
+    log.info({ event: 'stopped', exitCode, ms: Math.round(performance.now() - since) });
+    return flushed(log).finally(() => process.exit(exitCode));
+  };
   const fail = (why: object): void => {
     exitCode = 1;
     log.error({ event: 'stop', ...why }, 'stop: not everything could be closed');

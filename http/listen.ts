@@ -54,6 +54,7 @@ export async function listen(
     // A machine without IPv6, or another program on that one address: the other still serves.
     if (['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EADDRINUSE'].includes(error.code ?? ''))
       return undefined;
+    // Else it would serve for as long as the process lives.
     first.close();
     first.closeAllConnections();
     throw error;

@@ -114,8 +114,9 @@ for (const [how, close, expected] of [
     t.teardown(() => child.kill('SIGKILL'));
     const [[code], lines] = await Promise.all([once(child, 'exit'), linesOf(child.stdout)]);
     t.is(code, 1);
-    t.is(lines.length, 2);
+    t.is(lines.length, 3);
     t.like(lines[1], { level: 50, event: 'stop', ...expected });
+    t.like(lines[2], { level: 30, event: 'stopped', exitCode: 1 });
   });
 }
 

@@ -12,8 +12,10 @@ import { SealBroken } from '../adapters/secrets.ts';
 import { startApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
 import { createLog } from '../log.ts';
+import { STOP_MS } from '../stop-times.ts';
 import { send, sendBytes } from './raw-http.ts';
 import { startHarness } from './support/harness.ts';
+import { connect as connectClient } from './support/oauth.ts';
 import { freePort } from './support/ports.ts';
 import { startRedis } from './support/redis.ts';
 import { startServerProcess } from './support/server-process.ts';
@@ -124,6 +126,32 @@ test.serial('a connection on which nothing was sent does not hold the stop up', 
   server.child.kill('SIGTERM');
   t.is(await Promise.race([server.ended, sleep(20_000, 'still there', { ref: false })]), 0);
 });
+
+test.serial(
+  '[X25] a store that hangs holds no stop up, and the log says what came of it',
+  async (t) => {
+    const redis = await startRedis();
+    t.teardown(() => redis.stop());
+    const env = { REDIS_URL: redis.url, NEONPANEL_URL: harness.sandbox.url };
+    const server = await startServerProcess(t, { stdout: 'pipe', env });
+    let log = '';
+    server.child.stdout!.setEncoding('utf8').on('data', (text: string) => (log += text));
+    // Something of it is only written behind answers.
+    await connectClient({ ...harness, url: server.url.replace('127.0.0.1', 'localhost') });
+    process.kill(redis.pid, 'SIGSTOP');
+    server.child.kill('SIGTERM');
+    const code = await Promise.race([server.ended, sleep(STOP_MS, 'still there', { ref: false })]);
+    process.kill(redis.pid, 'SIGCONT');
+    t.is(code, 0);
+    const lines = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const since = lines.findIndex(({ event }) => event === 'stop');
+    t.is(lines[since].signal, 'SIGTERM');
+    t.like(lines.at(-1), { event: 'stopped', exitCode: 0 });
+  },
+);
 
 /** Each is read at another point of the start. */
 const READ_AT_START = [
