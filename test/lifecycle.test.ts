@@ -11,6 +11,8 @@ import { SCHEMA_KEY } from '../adapters/redis/examine.ts';
 import { SealBroken } from '../adapters/secrets.ts';
 import { startApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
+import { listen } from '../http/listen.ts';
+import { createSockets } from '../http/sockets.ts';
 import { createLog } from '../log.ts';
 import { STOP_MS } from '../stop-times.ts';
 import { send, sendBytes } from './raw-http.ts';
@@ -225,6 +227,25 @@ test.serial('[X25] a start that fails at any point leaves nothing open', async (
     message: /Cannot use the store/,
   });
   await leavesNothing('store');
+});
+
+test.serial('of two listeners none is left if the second fails', async (t) => {
+  const port = await freePort();
+  const sockets = createSockets({ inAll: 1, perAddress: 1 }, createLog('silent'));
+  let servers = 0;
+  const of: typeof sockets.of = (server) => {
+    if (++servers === 2) throw new Error('no second one');
+    sockets.of(server);
+  };
+  const listening = listen(
+    () => {},
+    'localhost',
+    port,
+    Object.assign(Object.create(sockets), { of }),
+  );
+  await t.throwsAsync(listening, { message: 'no second one' });
+  t.is(servers, 2);
+  await t.notThrowsAsync(bound(port));
 });
 
 /** Resolves if the port is free on both loopback addresses. */
