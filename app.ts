@@ -35,7 +35,7 @@ import { securityHeaders } from './http/headers.ts';
 import { health, HEALTH_PATHS } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
 import { limitByAddress } from './http/limits.ts';
-import { listen, type Listening } from './http/listen.ts';
+import { listen } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { createSockets, type SocketLimits, socketLimits } from './http/sockets.ts';
 import { site } from './http/site.ts';
@@ -98,6 +98,8 @@ export async function startApp(
 ): Promise<RunningApp> {
   const { now = Date.now } = options;
   const { publicUrl } = config;
+  // Whatever is opened is put here, and closed in the opposite order: when the start fails at any point, and at the stop.
+  await using closing = new AsyncDisposableStack();
 
   const views = createViews({
     brand: config.brand.name,
@@ -113,18 +115,18 @@ export async function startApp(
     tools: tools.map(({ name }) => name),
     census: options.census,
   });
+  closing.defer(metrics.close);
   const { log } = metrics;
 
-  const opened = await openStore(config.store, { log, now }).catch(async (error) => {
-    await metrics.close();
-    throw error;
-  });
+  const opened = await openStore(config.store, { log, now });
+  closing.defer(opened.close);
   const { store, isSettled, isAway } = watchOutages(metrics.measured(opened));
   const limits = createRateLimits({
     factor: config.rateLimitFactor,
     shared: opened.shared,
     now,
   });
+  closing.defer(limits.close);
   const secrets = createSecrets(loadMasterKeys(config.masterKeys, config.dataDir));
   const grants = createGrants(store);
   const leases = createLeases({ store, isSettled, now });
@@ -152,6 +154,7 @@ export async function startApp(
     now,
     answers: options.answers,
   });
+  closing.defer(neonpanel.close);
   const { login } = neonpanel;
   const connections = createConnections({
     store,
@@ -159,7 +162,9 @@ export async function startApp(
     grantLifetimeSeconds: Math.max(config.refreshTokenTtlSeconds, config.accessTokenTtlSeconds),
     now,
   });
+  closing.defer(connections.close);
   const ending = createGrantEnding({ grants, vault, connections, login, log });
+  closing.defer(ending.close);
 
   const rotation = createRotation({ store, secrets, times: config, now });
   const keepSchedule = createSchedule({
@@ -169,12 +174,8 @@ export async function startApp(
     log,
     now,
   });
-  const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule }).catch(
-    async (error) => {
-      await Promise.all([store.close(), metrics.close()]);
-      throw error;
-    },
-  );
+  const keyRing = await openKeyRing({ store, secrets, log, now, keepSchedule });
+  closing.defer(keyRing.close);
   const waitingClients = createWaitingClients({
     store,
     leases,
@@ -182,6 +183,7 @@ export async function startApp(
     now,
     limits: options.waitingClients,
   });
+  closing.defer(waitingClients.close);
   const missingConnections = listMissingConnections({
     store,
     grants,
@@ -191,6 +193,7 @@ export async function startApp(
     now,
     lookEveryMs: options.missingConnectionsEveryMs,
   });
+  closing.defer(missingConnections.close);
   const accessTokens = createAccessTokenVerifier({ keys: keyRing.current, publicUrl, now });
 
   const errorPage = drawRefusal(views);
@@ -275,6 +278,7 @@ export async function startApp(
     await keyRing.refresh();
   };
   const eventLoop = watchEventLoop(options.eventLoop);
+  closing.defer(eventLoop.close);
   const observed = { version: VERSION, ready, eventLoop: eventLoop.state };
   app.use(limitByAddress(limits.health, HEALTH_PATHS));
   app.use(health({ ...observed, stopping: () => stopping, neonpanel: neonpanel.state }));
@@ -298,7 +302,7 @@ export async function startApp(
       openaiAppsChallenge,
     }),
   );
-  metrics.watch({
+  const census = metrics.watch({
     ...observed,
     store,
     masterKeys: secrets.masterKeyIds,
@@ -311,33 +315,22 @@ export async function startApp(
     now,
   });
 
-  let listening: Listening;
-  try {
-    engine.assertUsable();
-    const isAlone = !loopback && trustedProxyHops === 0;
-    const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
-    listening = await listen(app.callback(), config.host, config.port, sockets);
-  } catch (error) {
-    keyRing.close();
-    eventLoop.close();
-    await Promise.all([waitingClients.close(), missingConnections.close(), metrics.close()]);
-    await store.close();
-    throw error;
-  }
+  closing.defer(census.close);
+
+  engine.assertUsable();
+  const isAlone = !loopback && trustedProxyHops === 0;
+  const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
+  const listening = await listen(app.callback(), config.host, config.port, sockets);
+  const rest = closing.move();
   return {
     port: listening.port,
     addresses: listening.addresses,
     async close(graceMs = 0) {
       stopping = true;
       const stopStreams = sleep(graceMs).then(() => sse.stop());
-      await Promise.all([listening.close(graceMs), stopStreams]);
-      keyRing.close();
-      limits.close();
-      eventLoop.close();
-      await Promise.all([waitingClients.close(), missingConnections.close(), metrics.close()]);
-      await ending.close();
-      await connections.close();
-      await Promise.all([store.close(), neonpanel.close()]);
+      // Whatever fails, all the others are closed.
+      rest.defer(async () => void (await Promise.all([listening.close(graceMs), stopStreams])));
+      await rest.disposeAsync();
     },
   };
 }

@@ -25,6 +25,8 @@ export interface Facts {
   readonly refresh: { readonly as: 'rotated' | 'repeated' | 'recovered' };
   /** A limit refused somebody, by the names of adapters/limit-refusals.ts. */
   readonly limit: { readonly limit: string };
+  /** What came over a connection was answered without having been read as a request. */
+  readonly unread: { readonly status: 400 | 408 | 413 | 431 | 503 };
 }
 
 export const NEONPANEL_OUTCOMES = [

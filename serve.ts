@@ -4,15 +4,8 @@ import { type RunningApp, startApp } from './app.ts';
 import { ConfigError, describeConfig, loadConfig, type Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { endWith } from './process-end.ts';
+import { GRACE_MS, LOOPBACK_CRASH_STOP_MS, LOOPBACK_GRACE_MS, STOP_MS } from './stop-times.ts';
 import { welcome } from './cli/welcome.ts';
-
-/** After SIGTERM a balancer needs some seconds to see that we are not ready and to send requests elsewhere. */
-const GRACE_MS = 5_000;
-/** Without a balancer: enough for busy clients to be told to close their connections. */
-const LOOPBACK_GRACE_MS = 300;
-/** After a fault of ours that nobody caught; the grace is part of it. */
-const CRASH_DRAIN_MS = 25_000;
-const LOOPBACK_CRASH_DRAIN_MS = 5_000;
 
 /** Serves until it is told to stop. What keeps it from starting is told in one line, and ends the process. */
 export async function serve(): Promise<void> {
@@ -40,7 +33,8 @@ async function start(): Promise<void> {
       // The sandbox last: requests under way still need it.
       await sandbox?.close();
     },
-    crashDrainMs: config.production ? CRASH_DRAIN_MS : LOOPBACK_CRASH_DRAIN_MS,
+    withinMs: STOP_MS,
+    crashWithinMs: config.production ? STOP_MS : LOOPBACK_CRASH_STOP_MS,
   });
   if (config.sandbox.enabled) sandbox = await startSandbox(config, log);
   app = await startApp(config, { log });

@@ -20,8 +20,8 @@ export interface RateLimit {
    */
   take(caller: string, count?: number): number | undefined;
   /** The same without counting, for what is only known afterwards. */
-  secondsToWait(caller: string): number | undefined;
-  count(caller: string): void;
+  secondsToWait(caller: string, count?: number): number | undefined;
+  count(caller: string, count?: number): void;
   /** Callers that are remembered. */
   readonly size: number;
 }
@@ -73,7 +73,7 @@ export function createRateLimits(options: {
         if (wait === undefined) add(caller, count);
         return wait;
       },
-      count: (caller) => add(caller, 1),
+      count: (caller, count = 1) => add(caller, count),
       get size() {
         return windows.size;
       },
@@ -95,8 +95,7 @@ const unlimited = (name: RateLimitName): RateLimit => ({
 
 /** @throws Refusal 429 if it is one too many */
 export function takeTurn(limit: RateLimit, caller: string, description?: string): void {
-  const wait = limit.take(caller);
-  if (wait !== undefined) throw tooManyRequests(limit.name, wait, description);
+  takeTurnOfEach([[limit, caller]], description);
 }
 
 /** Of all together, the caller's own included. */
@@ -113,8 +112,26 @@ export function takeTurnAmongAll(
   caller: string,
   description?: string,
 ): void {
-  const wait = all.secondsToWait(EVERYBODY);
-  if (wait !== undefined) throw tooManyRequests(all.name, wait, description);
-  takeTurn(own, caller, description);
-  all.count(EVERYBODY);
+  const turns = [[all, EVERYBODY] as const, [own, caller] as const];
+  takeTurnOfEach(turns, description);
+}
+
+/**
+ * Counts by each of several limits, or, if one of them refuses, by none.
+ *
+ * @param turns `count` is 1 unless it is given
+ * @param description for whoever is refused; a function gets the seconds to wait
+ * @throws Refusal 429 of the first limit that refuses
+ */
+export function takeTurnOfEach(
+  turns: readonly (readonly [limit: RateLimit, caller: string, count?: number])[],
+  description?: string | ((wait: number) => string),
+): void {
+  for (const [limit, caller, count] of turns) {
+    const wait = limit.secondsToWait(caller, count);
+    if (wait === undefined) continue;
+    const words = typeof description === 'function' ? description(wait) : description;
+    throw tooManyRequests(limit.name, wait, words);
+  }
+  for (const [limit, caller, count] of turns) limit.count(caller, count);
 }

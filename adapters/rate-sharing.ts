@@ -1,13 +1,14 @@
 import { isOpen, type Window } from './rate-windows.ts';
 
-/** Counts that all instances share, each for a minute from its first. */
+/** Counts that all instances share, each until the minute of whoever told first is over. */
 export interface SharedCounts {
   /**
    * @param name of what is counted, in the form of a store's tag
+   * @param leftMs after which a count that begins with this ends
    * @returns how many there are now, those of others included, and the milliseconds after which it begins anew
    * @throws if it can't be counted now
    */
-  add(name: string, count: number): Promise<{ total: number; leftMs: number }>;
+  add(name: string, count: number, leftMs: number): Promise<{ total: number; leftMs: number }>;
 }
 
 /** Tells the other instances what was counted here, behind the requests that are counted. */
@@ -50,9 +51,11 @@ export function createSharing(counts: SharedCounts, now: () => number): Sharing 
     if (count === 0 || !isOpen(window, now())) return true;
     window.unshared = 0;
     try {
-      const { total, leftMs } = await counts.add(name, count);
-      window.total = total + window.unshared;
-      window.endsAt = now() + Math.max(leftMs, 1);
+      const { total, leftMs } = await counts.add(name, count, window.endsAt - now());
+      // A store that lost its data, or began anew, knows less than we do.
+      window.total = Math.max(window.total, total + window.unshared);
+      // What was counted here at first is not held against anybody for more than its minute.
+      window.endsAt = Math.min(window.endsAt, now() + Math.max(leftMs, 1));
       return true;
     } catch {
       window.unshared += count;

@@ -14,6 +14,7 @@ export interface RegistrationPolicy {
 
 const MAX_REDIRECT_URIS = 10;
 const MAX_CLIENT_NAME = 100;
+const MAX_CLIENT_URI = 2_048;
 
 /**
  * @param body the parsed JSON body of POST /oauth2/register
@@ -145,7 +146,7 @@ function optionalText(name: string, value: unknown, maxLength: number) {
 }
 
 function optionalUrl(name: string, value: unknown) {
-  if (typeof value !== 'string' || value.length > 2_048) return {};
+  if (typeof value !== 'string' || value.length > MAX_CLIENT_URI) return {};
   const url = URL.parse(value);
   return url?.protocol === 'https:' && !url.username && !url.password ? { [name]: url.href } : {};
 }

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DRAIN_MS } from '../stop-times.ts';
 import type { Sockets } from './sockets.ts';
 
 /** Longer than a balancer keeps its idle connections (60 s): it must never send into one we are closing. */
@@ -9,8 +10,6 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 9_000;
 const REQUEST_TIMEOUT_MS = 14_000;
 const NOTICED_WITHIN_MS = 1_000;
-/** Requests under way get this long to finish when the process is told to stop: longer than any tool call may take. */
-const DRAIN_MS = 28_000;
 /** A connection that was just made gets this long to send its request. */
 const FIRST_REQUEST_MS = 1_000;
 const SWEEP_MS = 50;
@@ -23,6 +22,8 @@ export interface Listening {
   readonly addresses: readonly string[];
   /**
    * Tells every client to close its connection (`Connection: close`), stops accepting, lets requests under way finish.
+   *
+   * What has no answer DRAIN_MS after the call is cut off.
    *
    * @param graceMs accepts for so long while it tells them, so that no busy connection is cut between two requests
    */
@@ -53,6 +54,9 @@ export async function listen(
     // A machine without IPv6, or another program on that one address: the other still serves.
     if (['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EADDRINUSE'].includes(error.code ?? ''))
       return undefined;
+    // Else it would serve for as long as the process lives.
+    first.close();
+    first.closeAllConnections();
     throw error;
   });
   return combine(second ? [first, second] : [first]);
@@ -125,11 +129,14 @@ function createTraffic(): Traffic {
       for (const answer of underWay.keys()) last(answer);
     },
     async holdDuring(action) {
-      held = [];
-      await action();
-      const waiting = held;
-      held = undefined;
-      for (const serve of waiting) serve();
+      const waiting: (() => void)[] = [];
+      held = waiting;
+      try {
+        await action();
+      } finally {
+        held = undefined;
+        for (const serve of waiting) serve();
+      }
     },
     isBusy: (socket) => underWay.values().some((busy) => busy === socket),
   };
@@ -145,6 +152,7 @@ function listeningOn(
     addresses: servers.map((server) => (server.address() as AddressInfo).address),
     async close(graceMs = 0) {
       traffic.stop();
+      const cut = setTimeout(() => servers.forEach((s) => s.closeAllConnections()), DRAIN_MS);
       if (graceMs > 0) await sleep(graceMs);
       let closed: Promise<unknown>[] = [];
       await traffic.holdDuring(async () => {
@@ -153,13 +161,12 @@ function listeningOn(
         if (graceMs > 0) await sleep(HOLD_MS);
         closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       });
-      const since = Date.now();
+      const since = performance.now();
       const sweep = setInterval(() => {
         servers.forEach((server) => server.closeIdleConnections());
-        if (Date.now() - since < FIRST_REQUEST_MS) return;
+        if (performance.now() - since < FIRST_REQUEST_MS) return;
         for (const socket of sockets) if (!traffic.isBusy(socket)) socket.destroy();
       }, SWEEP_MS);
-      const cut = setTimeout(() => servers.forEach((s) => s.closeAllConnections()), DRAIN_MS);
       await Promise.all(closed);
       clearInterval(sweep);
       clearTimeout(cut);

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { reportRefusal } from '../adapters/limit-refusals.ts';
+import { tell as tellFact } from '../facts.ts';
 import type { Log } from '../log.ts';
 import { networkOf } from './address.ts';
 
@@ -44,6 +45,7 @@ export function createSockets({ inAll, perAddress }: SocketLimits, log: Log): So
     const ofAddress = byAddress.get(address) ?? 0;
     if (open.size >= inAll || ofAddress >= perAddress) return refuse(socket);
     open.add(socket);
+    socket.on('error', countUnread);
     byAddress.set(address, ofAddress + 1);
     socket.once('close', () => {
       open.delete(socket);
@@ -53,9 +55,17 @@ export function createSockets({ inAll, perAddress }: SocketLimits, log: Log): So
     });
   }
 
+  /** Node's HTTP parser ends a connection by its error, after an answer of its own. */
+  function countUnread({ code = '' }: NodeJS.ErrnoException): void {
+    const isTimeout = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (!isTimeout && !code.startsWith('HPE_')) return;
+    tellFact(log, 'unread', { status: isTimeout ? 408 : (BY_CODE[code] ?? 400) });
+  }
+
   function refuse(socket: Socket): void {
     refused.add(socket);
     reportRefusal('sockets', log);
+    tellFact(log, 'unread', { status: 503 });
     tell('too many connections');
     socket.on('error', () => {});
     socket.end(TOO_MANY);
@@ -79,6 +89,11 @@ export function createSockets({ inAll, perAddress }: SocketLimits, log: Log): So
     [Symbol.iterator]: () => open.values(),
   };
 }
+
+const BY_CODE: Readonly<Record<string, 413 | 431>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+};
 
 const BODY = JSON.stringify({
   error: 'temporarily_unavailable',

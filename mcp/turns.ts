@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
-import { limitDetail, reportRefusal } from '../adapters/limit-refusals.ts';
-import { type RateLimits, takeTurn } from '../adapters/rate-limits.ts';
+import { type RateLimits, takeTurn, takeTurnOfEach } from '../adapters/rate-limits.ts';
+import { Refusal } from '../errors.ts';
 import { addressOf } from '../http/address.ts';
 import type { JsonRpcMessage } from './body.ts';
 import type { Caller } from './caller.ts';
@@ -19,20 +19,17 @@ export function takeTurns(
   messages?: readonly JsonRpcMessage[],
 ): void {
   const calls = messages?.filter(({ method }) => method === 'tools/call').length ?? 0;
-  const counts = [
-    [limits.messages, messages?.length ?? 1] as const,
-    [limits.calls, calls] as const,
-  ];
-  for (const [limit, count] of counts) {
-    const wait = count > 0 ? limit.take(grantId, count) : undefined;
-    if (wait === undefined) continue;
-    reportRefusal(limit.name);
-    const description = `Too many requests. Nothing was done. Wait ${wait} s, then repeat them.`;
-    throw new RpcRefusal(429, -32000, description, idOf(messages), {
-      code: 'too_many_requests',
-      detail: limitDetail(limit.name),
-      retryAfterSeconds: wait,
-    });
+  try {
+    takeTurnOfEach(
+      [
+        [limits.messages, grantId, messages?.length ?? 1] as const,
+        [limits.calls, grantId, calls] as const,
+      ].filter(([, , count]) => count > 0),
+      (wait) => `Too many requests. Nothing was done. Wait ${wait} s, then repeat them.`,
+    );
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new RpcRefusal(error.status, -32000, error.description, idOf(messages), error);
   }
 }
 

@@ -29,7 +29,11 @@ const BY_OUTCOME: Partial<Record<AuditEvent, { name: string; help: string; label
 };
 
 const GRANT_TYPES = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
-const REFRESH_RESULTS = { success: 'success', refused: 'rejected', failed: 'our_fault' };
+/**
+ * `gone` is a refresh token that we signed, of whose grant the store knows nothing. It was ended, has expired, or was lost
+ * by the store: one token can't tell, but their number beside that of the grants that were ended can.
+ */
+const REFRESH_RESULTS = ['success', 'rejected', 'limited', 'gone', 'our_fault'] as const;
 
 /** @param tools names of all tools */
 export function countAudit(
@@ -45,11 +49,11 @@ export function countAudit(
   });
   const refreshes = new Counter({
     name: 'neonpanel_mcp_refreshes_total',
-    help: 'Integrity of the refresh chains: "success", "rejected" for a reason of the client’s, or "our_fault".',
+    help: 'Integrity of the refresh chains: "success", "rejected" for a reason of the client’s, "limited", "gone" if there is no grant to a token of ours, or "our_fault".',
     labelNames: ['result'],
     registers,
   });
-  for (const result of Object.values(REFRESH_RESULTS)) refreshes.inc({ result }, 0);
+  for (const result of REFRESH_RESULTS) refreshes.inc({ result }, 0);
   const calls = new Counter({
     name: 'neonpanel_mcp_tool_calls_total',
     help: 'Tool calls; "refused" by NeonPanel or for a scope, "failed" on NeonPanel’s side or ours.',
@@ -75,9 +79,9 @@ export function countAudit(
       const grant_type = GRANT_TYPES.has(line.grant_type as string)
         ? (line.grant_type as string)
         : 'other';
-      tokens.inc({ grant_type, outcome, cause: causeOf(line.error, line.cause) });
-      if (grant_type !== 'refresh_token') return;
-      refreshes.inc({ result: REFRESH_RESULTS[outcome as keyof typeof REFRESH_RESULTS] });
+      const cause = causeOf(line.error, line.cause);
+      tokens.inc({ grant_type, outcome, cause });
+      if (grant_type === 'refresh_token') refreshes.inc({ result: resultOf(outcome, cause) });
     }
     if (event === 'tool.call') {
       const tool = known.has(line.tool as string) ? (line.tool as string) : 'unknown';
@@ -85,6 +89,13 @@ export function countAudit(
       if (typeof line.ms === 'number') seconds.observe({ tool }, line.ms / 1_000);
     }
   };
+}
+
+function resultOf(outcome: string, cause: string): (typeof REFRESH_RESULTS)[number] {
+  if (outcome === 'success') return 'success';
+  if (outcome === 'failed') return 'our_fault';
+  if (cause === 'limit') return 'limited';
+  return cause === 'grant_ended' ? 'gone' : 'rejected';
 }
 
 /** All its outcomes are there from the start, as zero: what appears with its first event has not risen. */

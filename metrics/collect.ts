@@ -30,7 +30,9 @@ export function createCollection(tools: readonly string[]): Collection {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const { middleware, unread } = countRequests(registers);
   const counts = {
+    unread,
     audit: countAudit(registers, tools),
     refresh: countRefreshes(registers),
     limit: countLimits(registers),
@@ -38,12 +40,30 @@ export function createCollection(tools: readonly string[]): Collection {
   } satisfies { [F in keyof Facts]: (about: Facts[F]) => void };
   return {
     contentType: registry.contentType,
-    expose: () => registry.metrics(),
+    expose: shared(() => registry.metrics()),
     listener: (fact, about) => counts[fact](about as never),
-    requests: countRequests(registers),
+    requests: middleware,
     measured: countStore(registers),
     showStates: (sources) => showStates(registers, sources),
     showCensus: (latest, masterKeys) => showCensus(registers, latest, masterKeys),
+  };
+}
+
+/** Of the time, at most this part is spent on it, however many collect. */
+const SHARE = 1 / 10;
+
+/** Who asks while an answer is made, or soon after, gets the same. */
+function shared<T>(make: () => Promise<T>): () => Promise<T> {
+  let last: Promise<T> | undefined;
+  return () => {
+    if (last) return last;
+    const since = performance.now();
+    last = make();
+    const again = () => (last = undefined);
+    const pause = () =>
+      void setTimeout(again, (performance.now() - since) * (1 / SHARE - 1)).unref();
+    last.then(pause, again);
+    return last;
   };
 }
 

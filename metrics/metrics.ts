@@ -23,8 +23,13 @@ export interface Metrics {
   readonly requests: Middleware | undefined;
   /** @returns the store, with its calls counted */
   measured(store: Store): Store;
-  /** Begins to look, when there is something to look at. */
-  watch(sources: Sources & { store: Store; masterKeys: readonly string[] }): void;
+  /**
+   * Begins to look, when there is something to look at.
+   * @returns ends the counting of records, which needs the store
+   */
+  watch(sources: Sources & { store: Store; masterKeys: readonly string[] }): {
+    close(): Promise<void>;
+  };
   close(): Promise<void>;
 }
 
@@ -46,7 +51,6 @@ export async function startMetrics(options: {
   const { contentType, expose } = collection;
   const listening = await serveMetrics({ port, log, contentType, expose });
   if (!listening) return off(log);
-  let census: ReturnType<typeof takeCensus> | undefined;
 
   return {
     log: withListener(log, collection.listener),
@@ -54,12 +58,11 @@ export async function startMetrics(options: {
     measured: collection.measured,
     watch({ store, masterKeys, ...sources }) {
       collection.showStates(sources);
-      census = takeCensus({ store, log, now: sources.now, times: options.census });
+      const census = takeCensus({ store, log, now: sources.now, times: options.census });
       collection.showCensus(census.latest, masterKeys);
+      return census;
     },
-    async close() {
-      await Promise.all([census?.close(), listening.close()]);
-    },
+    close: () => listening.close(),
   };
 }
 
@@ -67,6 +70,6 @@ const off = (log: Log): Metrics => ({
   log,
   requests: undefined,
   measured: (store) => store,
-  watch: () => {},
+  watch: () => ({ close: async () => {} }),
   close: async () => {},
 });

@@ -1,12 +1,19 @@
 import type { Context, Middleware } from 'koa';
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Facts } from '../facts.ts';
 import { methodOf, routeOf } from './routes.ts';
 
 /** Up to the 25 s that a tool call may take. */
 export const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25];
 
-/** Counts what comes in, and how long its answer took, whoever gave it. */
-export function countRequests(registers: Registry[]): Middleware {
+/**
+ * Counts what comes in, and how long its answer took, whoever gave it. What was never read as a request has the route
+ * `unread`.
+ */
+export function countRequests(registers: Registry[]): {
+  readonly middleware: Middleware;
+  readonly unread: (about: Facts['unread']) => void;
+} {
   const requests = new Counter({
     name: 'neonpanel_mcp_http_requests_total',
     help: 'Requests by what they asked for, and the status of the answer; "aborted" if its reader left before the end.',
@@ -20,7 +27,7 @@ export function countRequests(registers: Registry[]): Middleware {
     buckets: SECONDS,
     registers,
   });
-  return function counted(ctx, next) {
+  function counted(ctx: Context, next: () => Promise<unknown>) {
     const started = performance.now();
     const { res } = ctx;
     const route = routeOf(ctx.method, ctx.path);
@@ -31,6 +38,11 @@ export function countRequests(registers: Registry[]): Middleware {
       if (!isStream) seconds.observe({ route }, (performance.now() - started) / 1_000);
     });
     return next();
+  }
+  return {
+    middleware: counted,
+    unread: ({ status }) =>
+      requests.inc({ route: 'unread', method: 'other', status: String(status) }),
   };
 }
 

@@ -8,7 +8,7 @@ const COLLECTORS = { inAll: 100, perAddress: 100 };
 
 /**
  * Serves /metrics on a port of its own, on loopback only: whoever may look collects from the machine itself, or through a
- * tunnel. There is nothing else there. A port that is taken is no reason not to serve: it is told in the log.
+ * tunnel. There is nothing else there, and nothing for a page that calls its own name loopback (DNS rebinding). A port that is taken is no reason not to serve: it is told in the log.
  *
  * @param expose the exposition, in the form that `contentType` names
  * @returns undefined if the port can't be had
@@ -24,6 +24,7 @@ export async function serveMetrics(options: {
     // Nobody sends a body here.
     req.resume();
     const { method, url } = req;
+    if (!isLoopback(req.headers.host)) return void res.writeHead(421).end();
     const isAsked = url?.split('?', 1)[0] === '/metrics';
     if (!isAsked || (method !== 'GET' && method !== 'HEAD')) return void res.writeHead(404).end();
     expose().then(
@@ -45,3 +46,7 @@ export async function serveMetrics(options: {
     return undefined;
   }
 }
+
+/** A browser always says which name it asks; a tunnel may have any port. */
+const isLoopback = (host = ''): boolean =>
+  host === '' || /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host);

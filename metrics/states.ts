@@ -25,8 +25,6 @@ export interface Sources {
   readonly now: () => number;
 }
 
-const STAGES = ['next', 'current', 'retired'] as const;
-
 export function showStates(registers: Registry[], sources: Sources): void {
   gauge('build_info', 'Which version runs; always 1.', ['version', 'node'], (set) =>
     set(1, { version: sources.version, node: process.versions.node }),
@@ -47,20 +45,17 @@ export function showStates(registers: Registry[], sources: Sources): void {
   gauge('store_settled', '0 for two seconds after an outage of the store.', [], (set) =>
     set(sources.storeIsSettled() ? 1 : 0),
   );
-  gauge('signing_keys', 'Published signing keys, by stage.', ['stage'], (set) => {
-    const keys = sources.signingKeys();
-    for (const stage of STAGES) set(keys.filter(({ state }) => state === stage).length, { stage });
+  gauge('signing_keys', 'Published signing keys, by stage; always 1.', ['stage', 'kid'], (set) => {
+    for (const { state, kid } of sources.signingKeys()) set(1, { stage: state, kid });
   });
   gauge(
     'signing_key_age_seconds',
-    'For how long the key has been in its stage; of several, the one that is there longest.',
-    ['stage'],
+    'For how long the key has been in its stage.',
+    ['stage', 'kid'],
     (set) => {
-      for (const stage of STAGES) {
-        const keys = sources.signingKeys().filter(({ state }) => state === stage);
-        if (keys.length === 0) continue;
-        const since = Math.min(...keys.map((key) => sinceOf(key as SigningKey)));
-        set(Math.max(0, (sources.now() - since) / 1_000), { stage });
+      for (const key of sources.signingKeys()) {
+        const seconds = (sources.now() - sinceOf(key as SigningKey)) / 1_000;
+        set(Math.max(0, seconds), { stage: key.state, kid: key.kid });
       }
     },
   );

@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** What everything may use. It uses nothing of ours but itself. */
 const BASE =
-  /^(config|resource|errors|log|audit|facts|redaction|clock|json-size|bounded-map|stdout|process-end)\.ts$|^config\//;
+  /^(config|resource|errors|log|audit|facts|redaction|clock|json-size|bounded-map|stdout|process-end|stop-times)\.ts$|^config\//;
 
 interface Part {
   readonly files: RegExp;

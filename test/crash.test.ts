@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,9 +92,39 @@ test('[X40] errors that come again and again fill no log, and a request that is 
   t.is((await send(server.url, '/healthz')).status, 200);
   const storm = setInterval(() => server.child.kill('SIGHUP'), 20);
   t.teardown(() => clearInterval(storm));
-  // 5 s on a laptop; what is under way at SIGTERM gets 28.
+  // 5 s on a laptop; what is under way at SIGTERM gets 26.
   const late = sleep(20_000, 'still there', { ref: false });
   t.is(await Promise.race([server.ended, late]), 1);
   const lines = server.log().filter(({ event }) => event === 'crash').length;
   t.is(lines, 10);
 });
+
+for (const [how, close, expected] of [
+  ['fails', `Promise.reject(new Error('cannot close'))`, { err: { message: 'cannot close' } }],
+  ['never ends', `new Promise(() => {})`, { problem: 'it takes too long' }],
+] as const) {
+  test(`[X25] a stop whose closing ${how} says so and ends with 1`, async (t) => {
+    const script = `
+      import { createLog } from './log.ts';
+      import { endWith } from './process-end.ts';
+      endWith({ log: createLog('info'), close: () => ${close}, withinMs: 1_200, crashWithinMs: 1_200 });
+      process.kill(process.pid, 'SIGTERM');
+      setInterval(() => {}, 1_000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+    t.teardown(() => child.kill('SIGKILL'));
+    const [[code], lines] = await Promise.all([once(child, 'exit'), linesOf(child.stdout)]);
+    t.is(code, 1);
+    t.is(lines.length, 3);
+    t.like(lines[1], { level: 50, event: 'stop', ...expected });
+    t.like(lines[2], { level: 30, event: 'stopped', exitCode: 1 });
+  });
+}
+
+async function linesOf(stream: AsyncIterable<Buffer>): Promise<Record<string, any>[]> {
+  const parts = await Array.fromAsync(stream);
+  return Buffer.concat(parts)
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}

@@ -2,6 +2,8 @@ import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { VARIABLES } from '../config/schema.ts';
+import { CALL_DEADLINE_MS } from '../mcp/options.ts';
+import { DRAIN_MS, GRACE_MS, STOP_MS } from '../stop-times.ts';
 import { importsOf } from './support/imports.ts';
 
 /** No container runtime and no init system is needed to see that what they are given fits together. */
@@ -67,7 +69,30 @@ test('every variable that the deployments name exists', (t) => {
   }
 });
 
-test('everything waits for a stop as long as the server may take', (t) => {
-  t.regex(read('compose.yml'), /stop_grace_period: 35s/);
-  t.regex(read('deploy/neonpanel-mcp.service'), /^TimeoutStopSec=35$/m);
+test('everything waits for a stop as long as the server may take, and says the same figures', (t) => {
+  const [grace, drain, stop] = [GRACE_MS, DRAIN_MS, STOP_MS].map((ms) => ms / 1_000);
+  t.true(CALL_DEADLINE_MS < DRAIN_MS, 'a call under way is finished');
+  t.true(GRACE_MS < DRAIN_MS && DRAIN_MS < STOP_MS);
+  const waits: readonly (readonly [string, RegExp])[] = [
+    ['compose.yml', /stop_grace_period: (\d+)s$/m],
+    ['deploy/neonpanel-mcp.service', /^TimeoutStopSec=(\d+)$/m],
+    ['docs/deploying.md', /`stopTimeout: (\d+)`/],
+    ['docs/operations.md', /Give it (\d+) s between SIGTERM and SIGKILL/],
+  ];
+  for (const [file, form] of waits) {
+    const wait = Number(form.exec(read(file))?.[1]);
+    t.is(wait, 30, `${file}: what Heroku gives, and ECS and Kubernetes by default`);
+    t.true(wait > stop!, file);
+  }
+  for (const [file] of waits) {
+    const text = read(file).replace(/\n *#? */g, ' ');
+    t.true(
+      text.includes(`new requests for ${grace} s, cut off after ${drain} s, over after ${stop} s`),
+      file,
+    );
+  }
+  const limits = read('docs/limits.md');
+  t.regex(limits, new RegExp(`\\| ${grace} s +\\|.*\`GRACE_MS\``));
+  t.regex(limits, new RegExp(`\\| ${drain} s +\\|.*\`DRAIN_MS\``));
+  t.regex(limits, new RegExp(`\\| ${stop} s +\\|.*\`STOP_MS\``));
 });

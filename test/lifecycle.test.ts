@@ -1,10 +1,25 @@
 import test from 'ava';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SCHEMA_KEY } from '../adapters/redis/examine.ts';
+import { SealBroken } from '../adapters/secrets.ts';
+import { startApp } from '../app.ts';
+import { loadConfig } from '../config.ts';
+import { listen } from '../http/listen.ts';
+import { createSockets } from '../http/sockets.ts';
+import { createLog } from '../log.ts';
+import { STOP_MS } from '../stop-times.ts';
 import { send, sendBytes } from './raw-http.ts';
 import { startHarness } from './support/harness.ts';
+import { connect as connectClient } from './support/oauth.ts';
+import { freePort } from './support/ports.ts';
+import { startRedis } from './support/redis.ts';
 import { startServerProcess } from './support/server-process.ts';
 
 const harness = await startHarness();
@@ -113,6 +128,136 @@ test.serial('a connection on which nothing was sent does not hold the stop up', 
   server.child.kill('SIGTERM');
   t.is(await Promise.race([server.ended, sleep(20_000, 'still there', { ref: false })]), 0);
 });
+
+test.serial(
+  '[X25] a store that hangs holds no stop up, and the log says what came of it',
+  async (t) => {
+    const redis = await startRedis();
+    t.teardown(() => redis.stop());
+    const env = { REDIS_URL: redis.url, NEONPANEL_URL: harness.sandbox.url };
+    const server = await startServerProcess(t, { stdout: 'pipe', env });
+    let log = '';
+    server.child.stdout!.setEncoding('utf8').on('data', (text: string) => (log += text));
+    // Something of it is only written behind answers.
+    await connectClient({ ...harness, url: server.url.replace('127.0.0.1', 'localhost') });
+    process.kill(redis.pid, 'SIGSTOP');
+    server.child.kill('SIGTERM');
+    const code = await Promise.race([server.ended, sleep(STOP_MS, 'still there', { ref: false })]);
+    process.kill(redis.pid, 'SIGCONT');
+    t.is(code, 0);
+    const lines = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const since = lines.findIndex(({ event }) => event === 'stop');
+    t.is(lines[since].signal, 'SIGTERM');
+    t.like(lines.at(-1), { event: 'stopped', exitCode: 0 });
+  },
+);
+
+/** Each is read at another point of the start. */
+const READ_AT_START = [
+  'waitingClients',
+  'missingConnectionsEveryMs',
+  'resolve',
+  'answers',
+  'streams',
+  'eventLoop',
+  'sockets',
+  'census',
+] as const;
+
+test.serial('[X25] a start that fails at any point leaves nothing open', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const dataDir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-start-'));
+  t.teardown(() => rmSync(dataDir, { recursive: true }));
+  const adminPort = await freePort();
+  const start = (env: Record<string, string>, options: object = {}) => {
+    const log = createLog('silent');
+    const config = loadConfig({
+      DATA_DIR: dataDir,
+      REDIS_URL: redis.url,
+      NEONPANEL_URL: harness.sandbox.url,
+      ADMIN_PORT: String(adminPort),
+      ...env,
+    });
+    return startApp(
+      config,
+      Object.defineProperties({ log }, Object.getOwnPropertyDescriptors(options)),
+    );
+  };
+  const leavesNothing = async (point: string) => {
+    const clients = () => redis.command('CLIENT', 'LIST', 'TYPE', 'normal');
+    // Redis sees the end of a connection a moment later.
+    let left = '';
+    for (let tries = 0; tries < 100; tries++) {
+      left = (await clients()).replace(/^.*cmd=client\|list.*$/m, '');
+      if (!left.includes('id=') && timers() <= before) break;
+      await sleep(20);
+    }
+    t.false(left.includes('id='), `${point}: ${left}`);
+    t.true(timers() <= before, `${point}: ${process.getActiveResourcesInfo().join()}`);
+    await t.notThrowsAsync(bound(adminPort), point);
+  };
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name !== 'Timeout').length;
+  const before = timers();
+
+  const port = String((taken.address() as AddressInfo).port);
+  await t.throwsAsync(start({ PORT: port, HOST: '127.0.0.1' }), { code: 'EADDRINUSE' });
+  await leavesNothing('listening');
+  for (const name of READ_AT_START) {
+    const fault = {
+      get [name]() {
+        throw new Error(name);
+      },
+    };
+    await t.throwsAsync(start({ PORT: port, HOST: '127.0.0.1' }, fault), { message: name });
+    await leavesNothing(name);
+  }
+  const masterKeys = randomBytes(32).toString('base64url');
+  const sealed = start({ PORT: port, HOST: '127.0.0.1', MASTER_KEYS: masterKeys });
+  await t.throwsAsync(sealed, { instanceOf: SealBroken });
+  await leavesNothing('keys');
+  await redis.command('SET', SCHEMA_KEY, '999');
+  await t.throwsAsync(start({ PORT: port, HOST: '127.0.0.1' }), {
+    message: /Cannot use the store/,
+  });
+  await leavesNothing('store');
+});
+
+test.serial('of two listeners none is left if the second fails', async (t) => {
+  const port = await freePort();
+  const sockets = createSockets({ inAll: 1, perAddress: 1 }, createLog('silent'));
+  let servers = 0;
+  const of: typeof sockets.of = (server) => {
+    if (++servers === 2) throw new Error('no second one');
+    sockets.of(server);
+  };
+  const listening = listen(
+    () => {},
+    'localhost',
+    port,
+    Object.assign(Object.create(sockets), { of }),
+  );
+  await t.throwsAsync(listening, { message: 'no second one' });
+  t.is(servers, 2);
+  await t.notThrowsAsync(bound(port));
+});
+
+/** Resolves if the port is free on both loopback addresses. */
+async function bound(port: number): Promise<void> {
+  for (const host of ['127.0.0.1', '::1']) {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => server.close(() => resolve()));
+    });
+  }
+}
 
 for (const [how, head] of [
   ['of declared length', 'Content-Length: 50000000'],

@@ -1,19 +1,22 @@
 import test, { type ExecutionContext } from 'ava';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect as tcp, createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { loadMasterKeys } from '../adapters/master-keys.ts';
 import { sealContext } from '../adapters/sealed-kinds.ts';
 import { createSecrets } from '../adapters/secrets.ts';
 import type { Store } from '../adapters/store.ts';
+import { mintRefreshToken } from '../auth/refresh-token.ts';
 import { createLog } from '../log.ts';
 import { takeCensus } from '../metrics/census.ts';
 import { causeOf, CAUSES } from '../metrics/causes.ts';
 import { routeOf } from '../metrics/routes.ts';
 import { TEXTS } from '../views/texts/texts.ts';
-import { send } from './raw-http.ts';
+import { send, sendBytes } from './raw-http.ts';
 import { ROUTES } from './security/routes.ts';
 import { admin } from './support/admin.ts';
 import { openEventStream } from './support/event-stream.ts';
@@ -182,6 +185,7 @@ test.serial('a connection, its calls and its end are counted, each where it belo
     'http_requests mcp POST 403': 1,
     'http_requests mcp POST 401': 1,
     'http_requests other GET 404': 1,
+    'http_requests unread other 400': 1,
   });
 });
 
@@ -191,7 +195,8 @@ test.serial('each instance counts what it did itself', async (t) => {
   t.truthy(body.client_id);
   const name = `${P}registrations_total`;
   const labels = { outcome: 'success' };
-  t.is((await scrape(there)).sum(name, labels), elsewhere.sum(name, labels) + 1);
+  const expected = elsewhere.sum(name, labels) + 1;
+  t.true(await until(async () => (await scrape(there)).sum(name, labels) === expected));
   t.is((await scrape(here)).sum(name, labels), before.sum(name, labels));
 });
 
@@ -262,9 +267,82 @@ test.serial('records are counted in the background', async (t) => {
   t.is(unknown, 0);
 });
 
-test.serial('signing keys are shown by stage and age', async (t) => {
+test.serial(
+  'a refresh chain that broke, and one that has to wait, are told from a wrong token',
+  async (t) => {
+    const limited = await startHarness({ metrics: true, env: { RATE_LIMIT_FACTOR: '0.05' } });
+    t.teardown(() => limited.close());
+    const { client, tokens } = await connect(limited, { write: false });
+    const use = (refreshToken: string) => refresh(limited.url, client, refreshToken);
+    const results = async (): Promise<Record<string, number>> => {
+      const now = await scrape(limited.metricsUrls![0]!);
+      return Object.fromEntries(
+        now.samples
+          .filter(({ name }) => name === `${P}refreshes_total`)
+          .map(({ labels, value }) => [labels.result!, value]),
+      );
+    };
+    for (const status of [200, 200, 200, 429])
+      t.is((await use(tokens.refresh_token)).status, status);
+    const other = await connect(limited, { write: false });
+    // As a store that lost it would have it.
+    const secrets = createSecrets(loadMasterKeys(undefined, limited.dataDir));
+    const grantId = randomBytes(32).toString('base64url');
+    const lost = mintRefreshToken(secrets, { grantId, generation: 3 });
+    t.is((await refresh(limited.url, other.client, lost)).status, 400);
+    t.is((await refresh(limited.url, other.client, `${lost}x`)).status, 400);
+    t.true(
+      await until(async () => Object.values(await results()).reduce((a, b) => a + b, 0) === 6),
+    );
+    t.deepEqual(await results(), { success: 3, rejected: 1, limited: 1, gone: 1, our_fault: 0 });
+  },
+);
+
+test.serial(
+  'what is no request, and a connection too many, are counted by their answer',
+  async (t) => {
+    const few = await startHarness({ metrics: true, sockets: { inAll: 1 } });
+    t.teardown(() => few.close());
+    const canary = 'canary17';
+    const answered = async (bytes: string) => (await sendBytes(few.url, bytes)).slice(0, 12);
+    const { host } = new URL(few.url);
+    t.is(await answered(`${canary}\r\n\r\n`), 'HTTP/1.1 400');
+    const long = `GET / HTTP/1.1\r\nHost: ${host}\r\n${canary}: ${'x'.repeat(20_000)}\r\n\r\n`;
+    t.is(await answered(long), 'HTTP/1.1 431');
+    const held = tcp(Number(new URL(few.url).port), '127.0.0.1');
+    await once(held, 'connect');
+    t.true(await until(async () => (await answered('')) === 'HTTP/1.1 503'));
+    held.destroy();
+    const now = await scrape(few.metricsUrls![0]!);
+    const unread = (status: string) =>
+      now.sum(`${P}http_requests_total`, { route: 'unread', method: 'other', status });
+    t.deepEqual([unread('400'), unread('431')], [1, 1]);
+    t.true(unread('503') >= 1);
+    t.true(now.sum(`${P}http_requests_total`, { route: 'unread' }) === 2 + unread('503'));
+  },
+);
+
+test('many who collect get one exposition, and it takes a tenth of the time at most', async (t) => {
+  const { createCollection } = await import('../metrics/collect.ts');
+  const collection = createCollection([]);
+  const [first, second] = [collection.expose(), collection.expose()];
+  t.is(first, second);
+  await first;
+  t.is(collection.expose(), first, 'a moment later, too');
+  let later = collection.expose();
+  t.true(await until(async () => (later = collection.expose()) !== first));
+  t.not(await later, '');
+});
+
+test.serial('signing keys are shown by stage, kid and age', async (t) => {
   const stages = async () => {
     const now = await scrape(here);
+    const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as {
+      keys: { kid: string }[];
+    };
+    const shown = now.samples.filter(({ name }) => name === `${P}signing_keys`);
+    const kids = shown.map(({ labels }) => labels.kid);
+    if (kids.length === keys.length) t.deepEqual(kids.sort(), keys.map(({ kid }) => kid).sort());
     return ['next', 'current', 'retired'].map((stage) => now.sum(`${P}signing_keys`, { stage }));
   };
   t.deepEqual(await stages(), [1, 1, 0]);
@@ -434,12 +512,15 @@ test.serial('what strangers send becomes no label, however they send it', async 
 });
 
 test.serial(
-  '[T67] metrics are on loopback only, whatever Host and Origin say, and there is nothing else',
+  '[T67] metrics are on loopback only, for who asks for loopback, and there is nothing else',
   async (t) => {
     const { origin, port } = new URL(here);
     const hosts: readonly Record<string, string>[] = [
       {},
-      { host: 'mcp.neonpanel.example', origin: 'https://evil.example' },
+      { host: `127.0.0.1:${port}`, origin: 'https://evil.example' },
+      { host: '[::1]' },
+      // By a tunnel.
+      { host: 'LocalHost:12345' },
       { host: '' },
     ];
     for (const headers of hosts) {
@@ -449,6 +530,13 @@ test.serial(
       t.is(answer.headers['access-control-allow-origin'], undefined, 'no page of others reads it');
       t.regex(answer.text, /^neonpanel_mcp_build_info\{version="\d[^"]*",node="24[^"]*"\} 1$/m);
     }
+    // A name of others that stands for loopback, as a page of theirs would make it.
+    for (const host of ['mcp.neonpanel.example', `evil.example:${port}`, 'localhost.evil.example'])
+      t.like(
+        await send(origin, '/metrics', { headers: { host } }),
+        { status: 421, text: '' },
+        host,
+      );
     t.is((await send(origin, '/metrics?x=1')).status, 200);
     const head = await send(origin, '/metrics', { method: 'HEAD' });
     t.deepEqual([head.status, head.text], [200, '']);

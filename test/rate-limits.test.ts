@@ -169,7 +169,8 @@ test.serial(
       request_id: refusal.headers['x-request-id'],
     });
     t.is(refusal.headers['www-authenticate'], undefined);
-    // Everything but calls goes on, and so does everybody else.
+    // Everything but calls goes on, however many calls are made in vain, and so does everybody else.
+    for (let i = 0; i < max('messages'); i++) t.is((await ask(i)).status, 429);
     t.is((await post(url, token, ping(1), at)).status, 200);
     t.is((await post(url, modest.tokens.access_token, call(1), at)).status, 200);
     // The same grant from another address, by a batch, at another spelling, by an old client.
@@ -319,6 +320,59 @@ test('[N47] a clock that is set back ends a window, and what is more than all th
 });
 
 // --------------------------------------------------------------------------- instances
+
+/** What instances share, and how to lose it. */
+function sharedBy(now: () => number) {
+  const kept = new Map<string, { total: number; endsAt: number }>();
+  return {
+    lose: () => kept.clear(),
+    async add(name: string, count: number, leftMs: number) {
+      const found = kept.get(name);
+      const entry = found && found.endsAt > now() ? found : { total: 0, endsAt: now() + leftMs };
+      kept.set(name, entry);
+      entry.total += count;
+      return { total: entry.total, leftMs: entry.endsAt - now() };
+    },
+  };
+}
+const TOLD_MS = 150;
+
+test.serial('[N47] a minute that is shared lasts no longer than one that is not', async (t) => {
+  const time = createClock();
+  const shared = sharedBy(time.now);
+  const [one, other] = [0, 1].map(() => createRateLimits({ factor: 1, now: time.now, shared }));
+  t.teardown(() => (one!.close(), other!.close()));
+  const { perMinute } = RATE_LIMITS.registration;
+  one!.registration.take('a', 2);
+  time.advance(30_000);
+  // Another minute, of the other instance.
+  other!.registration.take('a', 3);
+  await sleep(TOLD_MS);
+  time.advance(29_000);
+  // Only now it is worth telling.
+  one!.registration.take('a');
+  await sleep(TOLD_MS);
+  time.advance(1_500);
+  t.is(one!.registration.take('a', perMinute), undefined);
+  time.advance(30_000);
+  t.is(other!.registration.take('a', perMinute), undefined);
+});
+
+test.serial(
+  '[N47] a store that lost its counts makes nobody forget what is known here',
+  async (t) => {
+    const time = createClock();
+    const shared = sharedBy(time.now);
+    const { registration, close } = createRateLimits({ factor: 1, now: time.now, shared });
+    t.teardown(close);
+    registration.take('a', 55);
+    await sleep(TOLD_MS);
+    shared.lose();
+    registration.take('a', 5);
+    await sleep(TOLD_MS);
+    t.is(registration.take('a'), 60);
+  },
+);
 
 const rateKeys = async ({ redis }: Harness): Promise<string[]> =>
   (await redis!.command('KEYS', 'neonpanel-mcp:*:rate')).match(/neonpanel-mcp:\S+/g) ?? [];

@@ -1,4 +1,3 @@
-import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { Log } from '../../log.ts';
 import type { SharedCounts } from '../rate-sharing.ts';
 import type { Client } from './client.ts';
@@ -8,11 +7,8 @@ import { wordsOf } from './reasons.ts';
  * Counts of rate limits, on the connection of the store. One key each, `neonpanel-mcp:{limit.caller}:rate`, with an expiry
  * from its first moment on.
  */
-const WINDOW_SECONDS = 60;
-
-/** The library's own, but for a command that it needs only for keys that somebody else made. */
 const SCRIPT = `
-redis.call('SET', KEYS[1], 0, 'EX', ARGV[2], 'NX')
+redis.call('SET', KEYS[1], 0, 'PX', ARGV[2], 'NX')
 local counted = redis.call('INCRBY', KEYS[1], ARGV[1])
 return { counted, redis.call('PTTL', KEYS[1]) }
 `;
@@ -28,21 +24,16 @@ export function createRedisCounts(options: {
   log: Log | undefined;
 }): SharedCounts {
   const { client, prefix, isReady, log } = options;
-  const limiter = new RateLimiterRedis({
-    storeClient: client,
-    keyPrefix: prefix,
-    points: 1,
-    duration: WINDOW_SECONDS,
-    customIncrTtlLuaScript: SCRIPT,
-  });
   let isTold = false;
 
   return {
-    async add(name, count) {
+    async add(name, count, leftMs) {
       if (!isReady()) throw new Error('Redis is away');
       try {
-        const { consumedPoints, msBeforeNext } = await limiter.penalty(`{${name}}:rate`, count);
-        return { total: consumedPoints, leftMs: msBeforeNext };
+        const key = `${prefix}:{${name}}:rate`;
+        const reply = await client.eval(SCRIPT, 1, key, count, Math.max(1, Math.ceil(leftMs)));
+        const [total, left] = reply as [number, number];
+        return { total, leftMs: left };
       } catch (error) {
         if ((error as Error).name === 'ReplyError' && !isTold) {
           isTold = true;

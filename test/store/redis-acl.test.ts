@@ -193,6 +193,6 @@ async function useAll(store: Store): Promise<string[]> {
   await attempt('keys', () => Array.fromAsync(store.keys(key.kind)));
   await commit('remove', { key, expect, remove: true });
   await attempt('ping', () => store.ping());
-  await attempt('count', async () => (store as OpenStore).shared!.add(key.tag, 1));
+  await attempt('count', async () => (store as OpenStore).shared!.add(key.tag, 1, 60_000));
   return failed;
 }
