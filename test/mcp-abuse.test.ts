@@ -267,7 +267,7 @@ test('[X21] room for answers is given in turn, given back with the request, and 
   t.is(room.held, 0);
   // What goes on behind a request that is over.
   const behind = await one.reserve(30, forever);
-  one.add(30);
+  await one.add(30, forever);
   t.is(room.held, 30);
   behind(30);
   t.is(room.held, 0);
