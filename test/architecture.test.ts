@@ -94,7 +94,6 @@ const PARTS: readonly Part[] = [
     files: /^adapters\//,
     ours: [BASE],
     packages: [
-      'cockatiel',
       'ioredis',
       'oidc-provider',
       'rate-limiter-flexible',
