@@ -35,7 +35,7 @@ import { securityHeaders } from './http/headers.ts';
 import { health, HEALTH_PATHS } from './http/health.ts';
 import { readLogo } from './http/logo.ts';
 import { limitByAddress } from './http/limits.ts';
-import { listen } from './http/listen.ts';
+import { listen, type Patience } from './http/listen.ts';
 import { pinOrigin } from './http/origin.ts';
 import { createSockets, type SocketLimits, socketLimits } from './http/sockets.ts';
 import { site } from './http/site.ts';
@@ -73,6 +73,7 @@ const VERSION = (
  * @param options.waitingClients how many clients may wait for their first login; lowered by tests
  * @param options.streams what legacy streams may take; lowered by tests
  * @param options.answers how much of NeonPanel's answers is held; lowered by tests
+ * @param options.patience with readers of answers; lowered by tests
  * @param options.sockets how many connections are held; lowered by tests
  * @param options.missingConnectionsEveryMs how often is looked whether it is time to complete the lists of connections;
  * lowered by tests
@@ -92,6 +93,7 @@ export async function startApp(
     streams?: Partial<StreamLimits> | undefined;
     sockets?: Partial<SocketLimits> | undefined;
     answers?: Partial<AnswerRoomLimits> | undefined;
+    patience?: Partial<Patience> | undefined;
     census?: Partial<CensusTimes> | undefined;
     eventLoop?: Partial<LoopLimits> | undefined;
   },
@@ -320,7 +322,13 @@ export async function startApp(
   engine.assertUsable();
   const isAlone = !loopback && trustedProxyHops === 0;
   const sockets = createSockets({ ...socketLimits({ isAlone }), ...options.sockets }, log);
-  const listening = await listen(app.callback(), config.host, config.port, sockets);
+  const listening = await listen(
+    app.callback(),
+    config.host,
+    config.port,
+    sockets,
+    options.patience,
+  );
   const rest = closing.move();
   return {
     port: listening.port,

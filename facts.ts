@@ -9,7 +9,7 @@ import type { Log } from './log.ts';
 export interface Facts {
   /** A line of the audit log, as it was written. */
   readonly audit: Readonly<Record<string, unknown>>;
-  /** One request to NeonPanel is over, or was not made because NeonPanel does not answer. */
+  /** One request to NeonPanel is over, or was not made because NeonPanel does not answer or too many are under way. */
   readonly 'neonpanel.request': {
     readonly method: string;
     /** Without query. */
@@ -39,8 +39,10 @@ export const NEONPANEL_OUTCOMES = [
   'failed',
   /** No answer. */
   'silent',
-  /** Whoever wanted it has gone. */
+  /** Whoever wanted it has gone, or its time was over before it was sent. */
   'abandoned',
+  /** Too much at a time: it got no turn, or its answer no room. It says nothing about NeonPanel. */
+  'no_room',
   /** The breaker is open. */
   'not_asked',
 ] as const;

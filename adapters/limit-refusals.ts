@@ -16,6 +16,8 @@ const OTHER_LIMITS = [
   'sockets',
   /** NeonPanel's answers that are being worked on. */
   'answers',
+  /** Calls of NeonPanel under way. */
+  'turns',
 ] as const;
 
 /** Everything that refuses because it is too much. Few, and none of them made of anything that a stranger says. */

@@ -110,5 +110,12 @@ export const signInFailed =
       error.kind === 'refused'
         ? (['neonpanelRefused', 400, 'access_denied'] as const)
         : ([away ?? 'neonpanelAway', 502, 'temporarily_unavailable'] as const);
-    throw new PageRefusal({ key }, status, { code, detail, retryAt, cause: error });
+    const { retryAfterSeconds } = error;
+    throw new PageRefusal({ key }, status, {
+      code,
+      detail,
+      retryAt,
+      retryAfterSeconds,
+      cause: error,
+    });
   };

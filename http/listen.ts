@@ -10,11 +10,18 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 9_000;
 const REQUEST_TIMEOUT_MS = 14_000;
 const NOTICED_WITHIN_MS = 1_000;
+/** Of an answer whose reader takes nothing for so long, the connection is closed: it holds memory that others wait for. */
+const UNREAD_MS = 15_000;
 /** A connection that was just made gets this long to send its request. */
 const FIRST_REQUEST_MS = 1_000;
 const SWEEP_MS = 50;
 /** Enough for what is on its way to be accepted. */
 const HOLD_MS = 100;
+
+export interface Patience {
+  /** See UNREAD_MS; lowered by tests. */
+  readonly unreadMs: number;
+}
 
 export interface Listening {
   readonly port: number;
@@ -39,12 +46,17 @@ export async function listen(
   host: string,
   port: number,
   sockets: Sockets,
+  { unreadMs = UNREAD_MS }: Partial<Patience> = {},
 ): Promise<Listening> {
   const traffic = createTraffic();
   const bind = (...address: [host: string, port: number]) => bindTo(handler, sockets, ...address);
   const combine = (servers: readonly Server[]) => listeningOn(servers, traffic, sockets);
   const handler: RequestListener = (req, res) => {
     if (sockets.isRefused(req.socket)) return;
+    // Counts from the last byte that went either way. Without an answer that waits to be read it says nothing.
+    res.setTimeout(unreadMs, () => {
+      if (req.socket.writableLength > 0) req.socket.destroy();
+    });
     traffic.begin(req.socket, res, () => serve(req, res));
   };
   if (host === '::') return combine([await bindEverywhere(bind, port)]);

@@ -103,9 +103,13 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
     const loan = lend();
     const answers = room.open();
     const gone = new AbortController();
-    ctx.res.once('close', () => {
+    // Until its reader has taken the answer it is held, whichever way it is written; or until he has gone.
+    const over = () => {
+      answers.close();
       if (!ctx.res.writableFinished) gone.abort();
-    });
+    };
+    if (ctx.res.closed) over();
+    else ctx.res.once('close', over);
     const exchange: Exchange = {
       caller: bearer.kind === 'caller' ? bearer.caller : undefined,
       loan,
@@ -127,7 +131,6 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
       ctx.respond = false;
       await handle(Object.assign(ctx.req, { auth }), ctx.res, body);
     } finally {
-      answers.close();
       await loan.giveBack();
     }
   }

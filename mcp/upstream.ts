@@ -32,16 +32,17 @@ export function upstreamFor(options: {
     caller: Caller,
     request: Pick<ApiRequest, 'method' | 'path' | 'query' | 'body'>,
   ) {
+    const terms = { ...request, deadline, signal, answers, grant: caller.grantId };
     try {
       const accessToken = await credentials.accessToken(caller, deadline).catch(refuse);
       try {
-        return await api.call({ ...request, accessToken, deadline, signal, answers });
+        return await api.call({ ...terms, accessToken });
       } catch (error) {
         if (!(error instanceof NeonpanelError) || error.kind !== 'unauthorized') throw error;
         const replaced = await credentials
           .replaceAccessToken(caller, accessToken, deadline)
           .catch(refuse);
-        return await api.call({ ...request, accessToken: replaced, deadline, signal, answers });
+        return await api.call({ ...terms, accessToken: replaced });
       }
     } catch (error) {
       if (error instanceof GrantEnded) throw new SignInAgain(error);
@@ -58,7 +59,7 @@ function refuse(error: unknown): never {
 function notRenewed(cause: NeonpanelError): Refusal {
   const description =
     'NeonPanel can’t be reached to renew the sign-in, so nothing was done. Nothing is wrong with the request: try it again once, then tell the user that NeonPanel is not reachable at the moment.';
-  return nothingDone(description, cause);
+  return nothingDone(description, cause, cause.retryAfterSeconds);
 }
 
 /** NeonPanel itself was not asked, because it does not answer. */

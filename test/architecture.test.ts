@@ -93,7 +93,7 @@ const PARTS: readonly Part[] = [
   {
     files: /^adapters\//,
     ours: [BASE],
-    packages: ['cockatiel', 'ioredis', 'oidc-provider', 'undici', 'oauth4webapi', 'jose', 'zod'],
+    packages: ['ioredis', 'oidc-provider', 'undici', 'oauth4webapi', 'jose', 'zod'],
   },
   { files: /^views\//, ours: [], packages: ['eta'] },
   // Nothing of ours, so that it cannot share our mistakes.

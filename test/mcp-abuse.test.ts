@@ -1,4 +1,5 @@
-import { connect as connectSocket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect as connectSocket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
 import { createAnswerRoom, TooMuchAtOnce } from '../adapters/neonpanel/answer-room.ts';
@@ -240,6 +241,84 @@ test.serial(
   },
 );
 
+/** A call whose answer nobody reads. */
+function unread(base: string, token: string, body: unknown, headers: Record<string, string>) {
+  const { port, host } = new URL(base);
+  const socket = connectSocket(Number(port), 'localhost');
+  socket.on('error', () => {});
+  socket.pause();
+  const text = JSON.stringify(body);
+  const lines = Object.entries({
+    Host: host,
+    Authorization: `Bearer ${token}`,
+    'Content-Type': 'application/json',
+    'Content-Length': String(text.length),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}`);
+  // Its other spelling tells it from the requests of others in the log.
+  socket.write(`POST /mcp/ HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${text}`);
+  return socket;
+}
+
+test.serial(
+  '[X21] [X33] [T40] who does not read answers holds their room until the connection is closed, and the other user is served',
+  async (t) => {
+    // Reports of some 950 kB, which are three times as much for the client.
+    const data = Array.from({ length: 120 }, (_, id) => ({
+      id,
+      title: 'P',
+      group: 'G',
+      description: '"'.repeat(3_950),
+    }));
+    const large = JSON.stringify({ count: data.length, data });
+    t.true(large.length > 0.85 * MIB && large.length < MIB);
+    let asked = 0;
+    const api = createServer((incoming, answer) => {
+      incoming.resume();
+      if (incoming.url!.includes('reports')) asked++;
+      answer.setHeader('content-type', 'application/json');
+      answer.end(incoming.url!.includes('reports') ? large : '{"data":[]}');
+    });
+    await new Promise<void>((resolve) => api.listen(0, 'localhost', resolve));
+    const small = await startHarness({
+      answers: { inAll: 3.5 * MIB, perRequest: 3.5 * MIB },
+      patience: { unreadMs: 1_500 },
+      env: {
+        NEONPANEL_API_URL: `http://localhost:${(api.address() as AddressInfo).port}/api/v1`,
+      },
+    });
+    t.teardown(async () => {
+      await small.close();
+      api.closeAllConnections();
+      api.close();
+    });
+    const [ada, bruno] = [
+      await connect(small),
+      await connect(small, { user: small.sandbox.users[1]! }),
+    ];
+    const ended = () => small.logs.find({ event: 'request', path: '/mcp/' }).length;
+    const call = toolCall(1, 'listReports');
+    const three = [1, 2, 3].map((id) => toolCall(id, 'listReports'));
+    const ways = {
+      plain: [[call, call, call], { 'MCP-Protocol-Version': '2025-06-18', Accept: '*/*' }],
+      batch: [[three], { 'MCP-Protocol-Version': '2025-03-26', Accept: '*/*' }],
+    } as const;
+    for (const [way, [bodies, headers]] of Object.entries(ways)) {
+      const [before, endedBefore] = [asked, ended()];
+      const sockets = bodies.map((body) =>
+        unread(small.url, ada.tokens.access_token, body, headers),
+      );
+      while (asked < before + 3) await wait(20);
+      await wait(300);
+      const { body } = await callTool(small.url, bruno.tokens.access_token, 'listReports');
+      t.falsy(body.result.isError, `${way}: ${body.result.content[0].text}`);
+      t.true(ended() > endedBefore, `${way}: its room was held`);
+      sockets.forEach((socket) => socket.destroy());
+      while (ended() < endedBefore + bodies.length) await wait(20);
+    }
+  },
+);
+
 test('[X21] room for answers is given in turn, given back with the request, and nobody waits for himself', async (t) => {
   const room = createAnswerRoom({ inAll: 100, perRequest: 60 });
   const forever = new AbortController().signal;
@@ -267,9 +346,21 @@ test('[X21] room for answers is given in turn, given back with the request, and 
   t.is(room.held, 0);
   // What goes on behind a request that is over.
   const behind = await one.reserve(30, forever);
-  one.add(30);
+  await one.add(30, forever);
   t.is(room.held, 30);
   behind(30);
+  t.is(room.held, 0);
+  // Small ones wait as large ones do.
+  const [four, five] = [room.open(), room.open()];
+  (await four.reserve(60, forever))(60);
+  (await five.reserve(40, forever))(40);
+  const end = new AbortController();
+  const [added, refused] = [four.add(30, end.signal), room.open().add(1, end.signal)];
+  await t.throwsAsync(async () => added, { instanceOf: TooMuchAtOnce }, 'it would wait for itself');
+  end.abort();
+  await t.throwsAsync(async () => refused, { instanceOf: TooMuchAtOnce });
+  four.close();
+  five.close();
   t.is(room.held, 0);
   await t.throwsAsync(one.reserve(101, forever), { instanceOf: TooMuchAtOnce });
 });

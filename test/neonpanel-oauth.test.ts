@@ -154,6 +154,42 @@ test.serial(
   },
 );
 
+test.serial(
+  '[X19] [X22] metadata and keys are asked for once more, a request for a token never is, and its Retry-After is passed on',
+  async (t) => {
+    const { neonpanel, complete, refresh } = await fakeNeonpanel(t);
+    for (const [path, good] of [
+      [PATHS.metadata, json({})],
+      [PATHS.jwks, json({ keys: [neonpanel.jwk] })],
+    ] as const) {
+      let failures = 0;
+      neonpanel.on(path, (...request) => {
+        if (failures++ > 0) return good(...request);
+        return path === PATHS.jwks ? html(503)(...request) : reset(...request);
+      });
+    }
+    t.is((await complete()).subject, '1001');
+    t.is(neonpanel.asked(PATHS.metadata).length, 2);
+    t.is(neonpanel.asked(PATHS.jwks).length, 2);
+    const before = neonpanel.asked(PATHS.token).length;
+    const busy: [string, Script][] = [
+      ['an OAuth error', json({ error: 'temporarily_unavailable' }, 503)],
+      ['a page', html(503)],
+    ];
+    for (const [what, script] of busy) {
+      neonpanel.on(PATHS.token, (response, request) => {
+        response.setHeader('retry-after', '17');
+        return script(response, request);
+      });
+      for (const work of [complete, () => refresh()]) {
+        const error = await t.throwsAsync(work(), { instanceOf: NeonpanelError }, what);
+        t.is(error!.retryAfterSeconds, 17, what);
+      }
+    }
+    t.is(neonpanel.asked(PATHS.token).length, before + 4);
+  },
+);
+
 test.serial('without a metadata document the documented paths are used', async (t) => {
   const { neonpanel, complete, login } = await fakeNeonpanel(t);
   t.is((await complete()).subject, '1001');

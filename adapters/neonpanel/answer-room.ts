@@ -3,10 +3,10 @@ import { limitDetail, reportRefusal } from '../limit-refusals.ts';
 
 /**
  * How many bytes of NeonPanel's answers this process works on at a time: an answer is held several times over, as text,
- * as values and as the answer to the client, from its first byte until the request that it is for is over.
+ * as values and as the answer to the client, from its first byte until the client has taken what it was for, or has gone.
  *
  * A large answer gets all the room that it may need before it is read on, or waits; so of any number of large ones some are
- * always finished. A small one is read without asking, and counts as well.
+ * always finished. A small one is read without asking, and waits afterwards, if it has to.
  */
 export interface AnswerRoomLimits {
   /** Bytes of all requests together. */
@@ -30,9 +30,14 @@ export interface AnswerAccount {
    * @throws TooMuchAtOnce if this request holds so much that it would wait for itself, or the wait has ended
    */
   reserve(bytes: number, signal: AbortSignal): Promise<(actualBytes: number) => void>;
-  /** An answer that was read without asking. */
-  add(bytes: number): void;
-  /** The request is over, and nothing of its answers is needed any more. */
+  /**
+   * An answer that was read without asking.
+   *
+   * @returns nothing, or a promise if there is no room for it yet
+   * @throws TooMuchAtOnce as `reserve`
+   */
+  add(bytes: number, signal: AbortSignal): Promise<void> | void;
+  /** The client has taken the answer, or has gone: nothing of it is needed any more. */
   close(): void;
 }
 
@@ -100,6 +105,34 @@ export function createAnswerRoom(limits: AnswerRoomLimits = ANSWER_ROOM): Answer
     admit();
   }
 
+  function reserve(
+    account: Account,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<(actualBytes: number) => void> {
+    return new Promise((resolve, reject) => {
+      const over = () => {
+        queue.delete(waiting);
+        signal.removeEventListener('abort', giveUp);
+      };
+      const giveUp = () => {
+        over();
+        reject(new TooMuchAtOnce());
+      };
+      const begin = () => {
+        over();
+        account.reserved += bytes;
+        held += bytes;
+        resolve((actual) => settle(account, bytes, actual));
+      };
+      const waiting: Waiting = { account, bytes, begin, giveUp };
+      if (signal.aborted) return giveUp();
+      signal.addEventListener('abort', giveUp);
+      queue.add(waiting);
+      admit();
+    });
+  }
+
   return {
     get held() {
       return held;
@@ -108,31 +141,13 @@ export function createAnswerRoom(limits: AnswerRoomLimits = ANSWER_ROOM): Answer
     open() {
       const account: Account = { read: 0, reserved: 0, closed: false };
       return {
-        reserve(bytes, signal) {
-          return new Promise((resolve, reject) => {
-            const over = () => {
-              queue.delete(waiting);
-              signal.removeEventListener('abort', giveUp);
-            };
-            const giveUp = () => {
-              over();
-              reject(new TooMuchAtOnce());
-            };
-            const begin = () => {
-              over();
-              account.reserved += bytes;
-              held += bytes;
-              resolve((actual) => settle(account, bytes, actual));
-            };
-            const waiting: Waiting = { account, bytes, begin, giveUp };
-            if (signal.aborted) return giveUp();
-            signal.addEventListener('abort', giveUp);
-            queue.add(waiting);
-            admit();
-          });
-        },
-        add(bytes) {
+        reserve: (bytes, signal) => reserve(account, bytes, signal),
+        add(bytes, signal) {
           if (account.closed) return;
+          const own = account.read + account.reserved + bytes;
+          if (own > limits.perRequest || held + bytes > limits.inAll) {
+            return reserve(account, bytes, signal).then((settled) => settled(bytes));
+          }
           account.read += bytes;
           held += bytes;
         },

@@ -1,28 +1,24 @@
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
-import { sizeOf } from '../../json-size.ts';
 import type { Log } from '../../log.ts';
-import { type Breaker, isNobodyHome } from './breaker.ts';
+import { type AnswerRoom, createAnswerRoom, TooMuchAtOnce } from './answer-room.ts';
+import { type Accounted, attempt, heardIn, noteDispatch, type Outcome, seenIn } from './attempt.ts';
+import type { Breaker } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
+import { createFairTurns, NoTurn } from './fair-turns.ts';
 import {
   NeonpanelError,
   type ApiRequest,
   type ApiResponse,
   type NeonpanelApi,
 } from './neonpanel.ts';
-import {
-  type AnswerAccount,
-  type AnswerRoom,
-  createAnswerRoom,
-  TooMuchAtOnce,
-} from './answer-room.ts';
-import { LONG_TEXT, MAX_ANSWER_VALUES, textOf, Unreadable } from './body.ts';
-import { requestHeaders, requestTarget, type ArrayStyle } from './request.ts';
-import { readAnswer, type RawAnswer } from './response.ts';
+import { requestTarget, type ArrayStyle } from './request.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 const CONNECTIONS = 64;
+/** Of them, those that the calls of one grant may use at a time. */
+const CALLS_PER_GRANT = 8;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Between two chunks; the deadline of the call is what really ends it. */
 const SILENCE_TIMEOUT_MS = 60_000;
@@ -44,17 +40,6 @@ export interface NeonpanelApiOptions {
   watch?: NeonpanelWatch | undefined;
 }
 
-type Accounted = ApiRequest & { readonly answers: AnswerAccount };
-
-type Outcome =
-  | { readonly response: ApiResponse }
-  | {
-      readonly error: NeonpanelError;
-      readonly transient: boolean;
-      /** Nobody answered, and it was not the caller who left. */
-      readonly silence: boolean;
-    };
-
 /**
  * The REST client. A GET is repeated once after a reset, a 5xx or a short 429, because it may be; a POST never is,
  * because a lost answer says nothing about what happened.
@@ -67,7 +52,8 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi &
   const basePath = base.pathname.replace(/\/+$/, '');
   const now = options.now ?? Date.now;
   const room = options.room ?? createAnswerRoom();
-  const pool = new Pool(base.origin, {
+  const turns = createFairTurns({ inAll: CONNECTIONS, perGrant: CALLS_PER_GRANT });
+  const connections = new Pool(base.origin, {
     connections: CONNECTIONS,
     pipelining: 1,
     // HTTP/1.1: giving up on a call closes its own socket and nobody else's.
@@ -76,6 +62,7 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi &
     headersTimeout: SILENCE_TIMEOUT_MS,
     bodyTimeout: SILENCE_TIMEOUT_MS,
   });
+  const pool = connections.compose(noteDispatch);
 
   async function ask(
     target: string,
@@ -84,17 +71,28 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi &
     isRetry = false,
   ): Promise<Outcome> {
     const started = performance.now();
+    const { method, path, grant } = request;
     let seen: NeonpanelOutcome = 'not_asked';
+    let release: (() => void) | undefined;
     try {
+      options.breaker.assertAsked();
+      const taken = turns.take(grant, budget.signal);
+      release = typeof taken === 'function' ? taken : await taken;
       const outcome = await options.breaker.run(
         () => attempt(pool, target, request, budget, now),
-        (settled) =>
-          settled.status === 'fulfilled' && 'error' in settled.value && settled.value.silence,
+        (settled) => heardIn(settled, request),
       );
-      seen = seenIn(outcome, budget);
+      seen = seenIn(outcome);
       return outcome;
+    } catch (error) {
+      if (error instanceof TooMuchAtOnce) seen = 'no_room';
+      if (error instanceof NoTurn) {
+        const isGone = budget.signal.reason === 'caller gone';
+        seen = isGone ? 'abandoned' : 'no_room';
+      }
+      throw error;
     } finally {
-      const { method, path } = request;
+      release?.();
       options.watch?.saw({ method, path, isRetry }, seen, started);
     }
   }
@@ -124,91 +122,11 @@ export function createNeonpanelApi(options: NeonpanelApiOptions): NeonpanelApi &
   return {
     call,
     connections() {
-      const { connected, running, pending, queued } = pool.stats;
-      return { open: connected, busy: running, waiting: pending + queued };
+      const { connected, running, pending, queued } = connections.stats;
+      return { open: connected, busy: running, waiting: turns.waiting + pending + queued };
     },
-    close: () => pool.close(),
+    close: () => connections.close(),
   };
-}
-
-async function attempt(
-  pool: Pool,
-  target: string,
-  request: Accounted,
-  budget: Budget,
-  now: () => number,
-): Promise<Outcome> {
-  let answer: RawAnswer;
-  try {
-    budget.signal.throwIfAborted();
-    const raw = await pool.request({
-      path: target,
-      method: request.method,
-      headers: requestHeaders(request),
-      body: request.body === undefined ? null : JSON.stringify(request.body),
-      signal: budget.signal,
-    });
-    const text = await textOf(raw, request.answers, budget.signal);
-    answer = { status: raw.statusCode, headers: raw.headers, text };
-  } catch (error) {
-    // Of a change nobody knows what came of it, as with any answer that can't be read.
-    if (error instanceof TooMuchAtOnce && request.method === 'GET') throw error;
-    return networkOutcome(error, budget);
-  }
-  if (answer.status < 300 && sizeOf(answer.text, MAX_ANSWER_VALUES).values > MAX_ANSWER_VALUES) {
-    return tooLarge(request, answer);
-  }
-  try {
-    const response = readAnswer(answer, now());
-    if (answer.text.length > LONG_TEXT) await turn();
-    return { response };
-  } catch (error) {
-    if (!(error instanceof NeonpanelError)) throw error;
-    const transient = answer.status === 429 || answer.status >= 500;
-    return { error, transient, silence: isNobodyHome(answer.status) };
-  }
-}
-
-/** Of a change it is not known what became of it; what was only read can be read in parts. */
-function tooLarge({ method }: ApiRequest, { status }: RawAnswer): Outcome {
-  const error = new NeonpanelError(
-    method === 'GET' ? 'too_large' : 'unavailable',
-    'NeonPanel answered too much',
-    { status, detail: `more than ${MAX_ANSWER_VALUES} values` },
-  );
-  return { error, transient: false, silence: false };
-}
-
-function networkOutcome(error: unknown, budget: Budget): Outcome {
-  const isOurs = error instanceof Unreadable || error instanceof TooMuchAtOnce;
-  const gaveUp = budget.signal.aborted;
-  const code = (error as { code?: unknown }).code;
-  const cause = isOurs ? error.message : String(code ?? 'request failed');
-  return {
-    error: new NeonpanelError('unavailable', 'No usable answer from NeonPanel', {
-      detail: gaveUp ? String(budget.signal.reason) : cause,
-      wasSent: !isOfNoConnection(error),
-      cause: error,
-    }),
-    transient: !gaveUp && !isOurs && code !== 'UND_ERR_INVALID_ARG',
-    silence: budget.signal.reason !== 'caller gone' && !isOurs && code !== 'UND_ERR_INVALID_ARG',
-  };
-}
-
-function seenIn(outcome: Outcome, { signal }: Budget): NeonpanelOutcome {
-  if ('response' in outcome) return 'success';
-  if (outcome.silence) return 'silent';
-  if (signal.reason === 'caller gone') return 'abandoned';
-  const { kind } = outcome.error;
-  return kind === 'unavailable' || kind === 'refused' || kind === 'too_large' ? 'failed' : kind;
-}
-
-/** There never was a connection, so a write can't have been carried out: no address for the name, or nobody there. */
-function isOfNoConnection(error: unknown): boolean {
-  // One for each address of the name.
-  if (error instanceof AggregateError) return error.errors.every(isOfNoConnection);
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return ['getaddrinfo', 'connect'].includes(syscall ?? '') || code === 'UND_ERR_CONNECT_TIMEOUT';
 }
 
 /** Milliseconds to wait before the one retry, or undefined when there is none. */

@@ -14,9 +14,9 @@ export const LONG_TEXT = 64 * 1024;
 
 /**
  * The body as text, capped. An answer with a content encoding is refused: we asked for none, and unpacking is where
- * a small body becomes a large one.
+ * a small body becomes a large one. Of an error only the start is read, and none of it in an encoding.
  *
- * @param account where a large answer gets its room
+ * @param account where the answer gets its room
  * @param signal ends the wait for it
  * @throws Unreadable, TooMuchAtOnce
  */
@@ -25,12 +25,15 @@ export async function textOf(
   account: AnswerAccount,
   signal: AbortSignal,
 ): Promise<string> {
-  const cap = raw.statusCode < 300 ? MAX_BODY_BYTES : MAX_ERROR_BODY_BYTES;
+  const isError = raw.statusCode >= 300;
+  const cap = isError ? MAX_ERROR_BODY_BYTES : MAX_BODY_BYTES;
   const encoding = String(raw.headers['content-encoding'] ?? 'identity').toLowerCase();
   const readable = encoding === 'identity';
   const announced = Number(raw.headers['content-length'] ?? MAX_BODY_BYTES);
-  if (!readable || announced > MAX_BODY_BYTES) {
+  if (!readable || (announced > MAX_BODY_BYTES && !isError)) {
     abandon(raw);
+    // What an error is, its status says, whatever else is wrong with it.
+    if (isError) return '';
     throw new Unreadable(readable ? 'body too large' : 'content encoding not asked for');
   }
   const chunks: Buffer[] = [];
@@ -40,7 +43,7 @@ export async function textOf(
     for await (const chunk of raw.body as AsyncIterable<Buffer>) {
       size += chunk.byteLength;
       if (size > cap) {
-        if (cap === MAX_ERROR_BODY_BYTES) break; // the start of an error page is all anybody reads
+        if (isError) break; // the start of an error page is all anybody reads
         throw new Unreadable('body too large');
       }
       // Nothing more is read meanwhile, so it waits at NeonPanel.
@@ -49,7 +52,7 @@ export async function textOf(
     }
     const text = Buffer.concat(chunks).toString('utf8');
     if (settle) settle(size);
-    else account.add(size);
+    else await account.add(size, signal);
     settle = undefined;
     return text;
   } finally {

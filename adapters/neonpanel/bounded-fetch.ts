@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
 import { bytesOf } from '../bounded-bytes.ts';
-import { type Breaker, isNobodyHome } from './breaker.ts';
+import { type Breaker, type Heard, isNobodyHome, isTooLate } from './breaker.ts';
 import { NeonpanelError } from './neonpanel.ts';
+import { operationOf } from './operation-name.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 /**
@@ -20,10 +22,17 @@ export interface BoundedInit {
   headers?: unknown;
   body?: unknown;
   signal?: AbortSignal | null | undefined;
+  /** A GET of what anybody may read as often as he likes: tried once more if it fails, within the same time. */
+  mayRepeat?: boolean;
 }
 
+/** Making a connection takes no longer, so that a machine that is away is told from an answer that is late. */
+const CONNECT_TIMEOUT_MS = 3_000;
+/** A second attempt must have this much of the time left. */
+const MIN_RETRY_MS = 500;
+
 /**
- * @param options.timeoutMs from the start of the request to the last byte of the answer
+ * @param options.timeoutMs from the start of the request to the last byte of the answer, both attempts together
  * @param options.maxBytes of the answer's body
  * @param options.breaker may keep a request from being made
  */
@@ -34,36 +43,50 @@ export function createBoundedFetch(options: {
   watch?: NeonpanelWatch;
 }): BoundedFetch {
   const { timeoutMs, maxBytes, breaker, watch } = options;
-  const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout: timeoutMs });
+  const connectTimeout = Math.min(timeoutMs, CONNECT_TIMEOUT_MS);
+  const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout });
 
   const fetch = async (url: string | URL, init: BoundedInit = {}): Promise<Response> => {
     const started = performance.now();
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const first = await once(url, init, { deadline, isRetry: false }).catch(failed);
+    const delayMs = 100 + Math.random() * 200;
+    const leftMs = timeoutMs - (performance.now() - started) - delayMs;
+    if (!init.mayRepeat || !isWorthRepeating(first, init) || leftMs < MIN_RETRY_MS) {
+      return answerOf(first);
+    }
+    await sleep(delayMs);
+    return once(url, init, { deadline, isRetry: true });
+  };
+
+  const once = async (
+    url: string | URL,
+    init: BoundedInit,
+    { deadline, isRetry }: { deadline: AbortSignal; isRetry: boolean },
+  ): Promise<Response> => {
+    const started = performance.now();
+    const method = init.method ?? 'GET';
+    const { pathname: path } = new URL(url);
     const saw = (outcome: NeonpanelOutcome) =>
-      watch?.saw({ method: init.method ?? 'GET', path: new URL(url).pathname }, outcome, started);
+      watch?.saw({ method, path, isRetry }, outcome, started);
     try {
-      const answer = await guarded(url, init);
+      const asked = () => ask(url, init, deadline);
+      const answer = await (breaker
+        ? breaker.run(asked, (settled) => heardIn(settled, init, { method, path }))
+        : asked());
       saw(seenIn(answer.status));
       return answer;
     } catch (error) {
-      const notAsked = error instanceof NeonpanelError && !error.wasSent;
-      saw(notAsked ? 'not_asked' : seenAs(error, init));
+      saw(isNotAsked(error) ? 'not_asked' : seenAs(error, init));
       throw error;
     }
   };
 
-  const guarded = (url: string | URL, init: BoundedInit): Promise<Response> =>
-    breaker
-      ? breaker.run(
-          () => ask(url, init),
-          (settled) =>
-            settled.status === 'rejected'
-              ? seenAs(settled.reason, init) === 'silent'
-              : isNobodyHome(settled.value.status),
-        )
-      : ask(url, init);
-
-  const ask = async (url: string | URL, init: BoundedInit): Promise<Response> => {
-    const deadline = AbortSignal.timeout(timeoutMs);
+  const ask = async (
+    url: string | URL,
+    init: BoundedInit,
+    deadline: AbortSignal,
+  ): Promise<Response> => {
     const { statusCode, headers, body } = await request(url, {
       dispatcher,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
@@ -85,13 +108,52 @@ export function createBoundedFetch(options: {
 
 class TooLarge extends Error {}
 
+class Failed {
+  readonly error: unknown;
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+const failed = (error: unknown) => new Failed(error);
+
+function answerOf(settled: Response | Failed): Response {
+  if (settled instanceof Failed) throw settled.error;
+  return settled;
+}
+
+/** Nobody answered, or only said that he can't. Who says when to come again is not asked before. */
+function isWorthRepeating(settled: Response | Failed, init: BoundedInit): boolean {
+  if (settled instanceof Failed) {
+    return !isNotAsked(settled.error) && seenAs(settled.error, init) === 'silent';
+  }
+  return settled.status >= 500 && !settled.headers.has('retry-after');
+}
+
+const isNotAsked = (error: unknown): boolean => error instanceof NeonpanelError && !error.wasSent;
+
+function heardIn(
+  settled: PromiseSettledResult<Response>,
+  init: BoundedInit,
+  { method, path }: { method: string; path: string },
+): Heard {
+  const late = () => ({ late: operationOf(method, path) });
+  if (settled.status === 'fulfilled') {
+    const { status } = settled.value;
+    return isTooLate(status) ? late() : isNobodyHome(status) ? 'silence' : 'answer';
+  }
+  const { reason } = settled;
+  if (seenAs(reason, init) === 'abandoned') return 'nothing';
+  if (reason instanceof TooLarge) return 'answer';
+  return (reason as Error).name === 'TimeoutError' ? late() : 'silence';
+}
+
 function seenAs(error: unknown, { signal }: BoundedInit): NeonpanelOutcome {
   if (signal?.aborted) return 'abandoned';
   return error instanceof TooLarge ? 'failed' : 'silent';
 }
 
 function seenIn(status: number): NeonpanelOutcome {
-  if (isNobodyHome(status)) return 'silent';
+  if (isNobodyHome(status) || isTooLate(status)) return 'silent';
   if (status === 429) return 'rate_limited';
   if (status >= 500) return 'failed';
   return status >= 400 ? 'rejected' : 'success';

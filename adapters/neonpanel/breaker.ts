@@ -1,10 +1,3 @@
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhenResult,
-} from 'cockatiel';
 import { tell } from '../../facts.ts';
 import type { Log } from '../../log.ts';
 import { NeonpanelError } from './neonpanel.ts';
@@ -13,62 +6,115 @@ import { NeonpanelError } from './neonpanel.ts';
  * Stops asking a NeonPanel that does not answer, so that its outage costs milliseconds instead of everybody's deadline.
  * After a pause one request is let through; when that is answered, all are. One for the API and sign-in together: they are
  * one host.
+ *
+ * Our own, because of what the one of cockatiel can't be told: that a request has shown nothing (its caller left), that many
+ * late answers of one operation are no outage, and that while one request is tried the others are refused at once instead
+ * of waiting, without their deadline, for what comes of it.
  */
 export interface Breaker {
+  /** @throws NeonpanelError as `run`; for who would have to wait before it may ask */
+  assertAsked(): void;
   /**
-   * @param ask one request to NeonPanel
-   * @param isSilence whether what came of it means that nobody is there; a refusal, or a fault in one operation, does not
+   * @param ask one request to NeonPanel, which is sent at once
+   * @param hear what came of it says about NeonPanel
    * @throws NeonpanelError kind `unavailable`, not sent, while NeonPanel is not asked; what `ask` throws
    */
-  run<T>(
-    ask: () => Promise<T>,
-    isSilence: (settled: PromiseSettledResult<T>) => boolean,
-  ): Promise<T>;
+  run<T>(ask: () => Promise<T>, hear: (settled: PromiseSettledResult<T>) => Heard): Promise<T>;
 }
+
+/**
+ * What a request has shown:
+ *
+ * - `answer`: somebody is there; a refusal, or a fault in one operation, is an answer
+ * - `silence`: nobody is there
+ * - `late`: it was sent, and its time was over before the answer came; by itself that may be this operation's fault
+ * - `nothing`: its caller left, or it never was sent
+ */
+export type Heard = 'answer' | 'silence' | 'nothing' | { readonly late: string };
 
 /** In a row, over all operations and users. */
 const SILENCES = 10;
+/** Of those, late answers of one operation: a report that takes too long must not keep people from signing in. */
+const LATE_OF_ONE = 5;
 const PAUSE_MS = 2_000;
-
-interface Settled {
-  readonly result: PromiseSettledResult<unknown>;
-  readonly isSilence: boolean;
-}
+/** The one request that is let through has this long; then the next one is. It goes on itself, and is heard all the same. */
+const TRIAL_MS = 3_000;
 
 export function createBreaker(log: Log): Breaker {
-  const policy = circuitBreaker(
-    handleWhenResult((settled) => (settled as Settled).isSilence),
-    { breaker: new ConsecutiveBreaker(SILENCES), halfOpenAfter: PAUSE_MS },
-  );
-  policy.onStateChange((state) => {
-    tell(log, 'neonpanel.breaker', { isOpen: state !== CircuitState.Closed });
-    if (state === CircuitState.Open) log.warn({ event: 'neonpanel.away' });
-    if (state === CircuitState.Closed) log.warn({ event: 'neonpanel.back' });
-  });
+  let silences = 0;
+  /** By operation; no more entries than silences. */
+  const late = new Map<string, number>();
+  let isOpen = false;
+  /** By performance.now(): until then nobody is let through. */
+  let closedUntil = 0;
+  let trials = 0;
+
+  function assertAsked(): void {
+    if (isOpen && performance.now() < closedUntil) throw notAsked();
+  }
+
+  function learn(heard: Heard, trial: number): void {
+    if (heard === 'answer') {
+      silences = 0;
+      if (late.size > 0) late.clear();
+      if (isOpen) turn(false);
+    } else if (isOpen) {
+      // What was sent before, or has been tried for too long, changes nothing.
+      if (trial === 0 || trial !== trials) return;
+      closedUntil = heard === 'nothing' ? 0 : performance.now() + PAUSE_MS;
+    } else if (heard !== 'nothing') {
+      count(heard);
+      if (silences >= SILENCES) turn(true);
+    }
+  }
+
+  function count(heard: 'silence' | { readonly late: string }): void {
+    if (heard !== 'silence') {
+      const before = late.get(heard.late) ?? 0;
+      if (before >= LATE_OF_ONE) return;
+      late.set(heard.late, before + 1);
+    }
+    silences++;
+  }
+
+  function turn(open: boolean): void {
+    isOpen = open;
+    if (open) closedUntil = performance.now() + PAUSE_MS;
+    tell(log, 'neonpanel.breaker', { isOpen });
+    log.warn({ event: open ? 'neonpanel.away' : 'neonpanel.back' });
+  }
 
   return {
-    async run<T>(ask: () => Promise<T>, isSilence: (result: PromiseSettledResult<T>) => boolean) {
-      const { result } = await policy
-        .execute(async (): Promise<Settled> => {
-          const [result] = await Promise.allSettled([ask()]);
-          return { result, isSilence: isSilence(result) };
-        })
-        .catch(notAsked);
-      if (result.status === 'rejected') throw result.reason;
-      return result.value as T;
+    assertAsked,
+
+    async run(ask, hear) {
+      assertAsked();
+      // Zero is nobody's trial.
+      let trial = 0;
+      if (isOpen) {
+        closedUntil = performance.now() + TRIAL_MS;
+        trial = ++trials;
+      }
+      try {
+        const value = await ask();
+        learn(hear({ status: 'fulfilled', value }), trial);
+        return value;
+      } catch (reason) {
+        learn(hear({ status: 'rejected', reason }), trial);
+        throw reason;
+      }
     },
   };
 }
 
-function notAsked(error: unknown): never {
-  if (!(error instanceof BrokenCircuitError)) throw error;
-  throw new NeonpanelError('unavailable', 'NeonPanel does not answer', {
+const notAsked = () =>
+  new NeonpanelError('unavailable', 'NeonPanel does not answer', {
     detail: 'not asked, because nobody was answered before',
     retryAfterSeconds: Math.ceil(PAUSE_MS / 1_000),
     wasSent: false,
-    cause: error,
   });
-}
 
 /** What a proxy says when it finds nobody behind it. */
-export const isNobodyHome = (status: number): boolean => [502, 503, 504].includes(status);
+export const isNobodyHome = (status: number): boolean => [502, 503].includes(status);
+/** What it says when somebody is there and takes too long. */
+export const isTooLate = (status: number): boolean => status === 504;

@@ -39,6 +39,7 @@ export function createNeonpanelMetadata(options: {
   async function read(): Promise<Partial<AuthorizationServer>> {
     const response = await fetch(`${url}/.well-known/oauth-authorization-server`, {
       headers: { accept: 'application/json' },
+      mayRepeat: true,
     }).catch((cause: unknown) => {
       throw new NeonpanelError('unavailable', 'NeonPanel metadata could not be read', { cause });
     });

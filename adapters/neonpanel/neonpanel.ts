@@ -89,6 +89,8 @@ export interface ApiRequest {
   readonly deadline: number;
   /** Of the HTTP request that the answer is for; without it the answer is over when the call is. */
   readonly answers?: AnswerAccount | undefined;
+  /** Whose share of the calls at a time it takes; without it the call has one of its own. */
+  readonly grant?: string | undefined;
 }
 
 /** A 2xx answer, parsed loosely. */
@@ -100,7 +102,10 @@ export interface ApiResponse {
 }
 
 export interface NeonpanelApi {
-  /** @throws NeonpanelError for every answer that is not 2xx, and for every failure to get one */
+  /**
+   * @throws NeonpanelError for every answer that is not 2xx, and for every failure to get one; NoTurn, TooMuchAtOnce if
+   * too much is asked for at a time
+   */
   call(request: ApiRequest): Promise<ApiResponse>;
   close(): Promise<void>;
 }

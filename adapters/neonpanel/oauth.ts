@@ -9,6 +9,7 @@ import {
   type NeonpanelLogin,
 } from './neonpanel.ts';
 import type { NeonpanelClient } from './client.ts';
+import { NoTurn } from './fair-turns.ts';
 import { SERVICE_SUBJECT } from '../grants.ts';
 import { DEAD, settle } from './settle.ts';
 import { createTokenVerifier, KeysUnavailable } from './token-verifier.ts';
@@ -206,13 +207,19 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     try {
       await firstCompanies(accessToken, API_PROOF_DEADLINE_MS);
     } catch (error) {
+      if (error instanceof NoTurn) throw unavailable(error);
       if (!(error instanceof NeonpanelError)) throw error;
-      const { kind, status, detail } = error;
+      const { kind, status, detail, retryAfterSeconds } = error;
       const refused = kind === 'unauthorized' || kind === 'forbidden' || kind === 'rejected';
       throw new NeonpanelError(
         refused ? 'refused' : 'unavailable',
         'the NeonPanel API did not accept the new credential',
-        { cause: error, ...(status && { status }), ...(detail && { detail }) },
+        {
+          cause: error,
+          ...(status && { status }),
+          ...(detail && { detail }),
+          ...(retryAfterSeconds && { retryAfterSeconds }),
+        },
       );
     }
   }
@@ -225,7 +232,7 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
       const names = [data].flat().map((company) => (Object(company) as { name?: unknown }).name);
       return names.filter((name) => typeof name === 'string').map((n) => n.slice(0, MAX_NAME));
     } catch (error) {
-      if (error instanceof NeonpanelError) return [];
+      if (error instanceof NeonpanelError || error instanceof NoTurn) return [];
       throw error;
     }
   }
@@ -252,3 +259,6 @@ export function createNeonpanelLogin(options: NeonpanelOauthOptions): NeonpanelL
     };
   }
 }
+
+const unavailable = (cause: NoTurn) =>
+  new NeonpanelError('unavailable', 'too many calls of NeonPanel are under way', { cause });

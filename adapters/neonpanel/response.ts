@@ -95,7 +95,7 @@ function messagesOf(value: unknown): string[] {
 }
 
 /** `Retry-After` as seconds or HTTP date (RFC 9110 §10.2.3), 1 to 3600. */
-function retryAfter(header: string | string[] | undefined, now: number): number | undefined {
+export function retryAfter(header: string | string[] | undefined, now: number): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();
   if (!value) return undefined;
   const isSeconds = /^\d{1,9}$/.test(value);

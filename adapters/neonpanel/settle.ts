@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { NeonpanelError, type NeonpanelErrorKind } from './neonpanel.ts';
+import { retryAfter } from './response.ts';
 
 /** What NeonPanel may send the browser back with and mean "not now" (RFC 6749 §4.1.2.1); all else is a refusal. */
 const NOT_NOW = ['server_error', 'temporarily_unavailable'];
@@ -7,7 +8,8 @@ const NOT_NOW = ['server_error', 'temporarily_unavailable'];
 export const DEAD = ['access_denied', 'invalid_grant'];
 
 /**
- * Runs an exchange and tells "refused for good" from "not available now". NeonPanel's own words go to the log only.
+ * Runs an exchange and tells "refused for good" from "not available now", and for how long, if NeonPanel says so. Its own
+ * words go to the log only.
  *
  * @param dead the error codes that mean "for good"
  * @throws NeonpanelError
@@ -27,15 +29,14 @@ export async function settle<T>(
     }
     if (error instanceof oauth.WWWAuthenticateChallengeError) {
       const kind = dead.includes('invalid_client') ? 'refused' : 'unavailable';
-      const { status } = error;
       throw new NeonpanelError(kind, 'NeonPanel does not know the client', {
-        status,
+        ...saidBy(error.response),
         cause: error,
       });
     }
     const answer: unknown = (error as Error).cause;
     throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
-      ...(answer instanceof Response && { status: answer.status }),
+      ...(answer instanceof Response && saidBy(answer)),
       detail: (error as Error).message.slice(0, 200),
       cause: error,
     });
@@ -48,6 +49,12 @@ function answered(
 ): NeonpanelError {
   return new NeonpanelError(kind, `NeonPanel answered ${cause.error.slice(0, 60)}`, {
     cause,
-    ...(cause instanceof oauth.ResponseBodyError && { status: cause.status }),
+    ...(cause instanceof oauth.ResponseBodyError && saidBy(cause.response)),
   });
+}
+
+/** By the machine's clock, which is what a date of NeonPanel's means. */
+function saidBy({ status, headers }: Response): { status: number; retryAfterSeconds?: number } {
+  const retryAfterSeconds = retryAfter(headers.get('retry-after') ?? undefined, Date.now());
+  return { status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
 }

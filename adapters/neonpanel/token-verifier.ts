@@ -43,7 +43,7 @@ export function createTokenVerifier(options: {
     const uri = server.jwks_uri!;
     if (jwks?.uri !== uri) {
       const keys = createRemoteJWKSet(new URL(uri), {
-        [customFetch]: (address, init) => fetch(address, init),
+        [customFetch]: (address, init) => fetch(address, { ...init, mayRepeat: true }),
         cooldownDuration: 1_000,
       });
       jwks = { uri, keys };

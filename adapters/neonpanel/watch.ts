@@ -31,7 +31,7 @@ export function createNeonpanelWatch(log: Log): NeonpanelWatch {
     saw({ method, path, isRetry = false }, outcome, started) {
       const now = performance.now();
       tell(log, 'neonpanel.request', { method, path, outcome, ms: now - started, isRetry });
-      if (outcome === 'abandoned') return;
+      if (outcome === 'abandoned' || outcome === 'no_room') return;
       heardAt = now;
       if (outcome === 'not_asked') silences = SILENCES;
       else silences = outcome === 'silent' ? silences + 1 : 0;

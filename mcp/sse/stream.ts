@@ -42,6 +42,8 @@ export function openStream(
   let isLeaving = false;
   let waitingAtBeat = 0;
 
+  // A stream is silent for long, and its beat looks after slow readers.
+  res.setTimeout(0);
   res.writeHead(200, HEADERS);
   res.write(`event: endpoint\ndata: /messages?sessionId=${id}\n\n`);
   // A peer that resets the connection; `close` follows.

@@ -8,6 +8,7 @@ import { loadConfig } from '../../config.ts';
 import type { LoopLimits } from '../../http/event-loop.ts';
 import { createLog } from '../../log.ts';
 import type { AnswerRoomLimits } from '../../adapters/neonpanel/answer-room.ts';
+import type { Patience } from '../../http/listen.ts';
 import type { SocketLimits } from '../../http/sockets.ts';
 import type { StreamLimits } from '../../mcp/sse/limits.ts';
 import type { CensusTimes } from '../../metrics/census.ts';
@@ -62,6 +63,8 @@ export interface HarnessOptions {
   readonly streams?: Partial<StreamLimits>;
   /** How much of NeonPanel's answers is held. */
   readonly answers?: Partial<AnswerRoomLimits>;
+  /** How long is waited for readers of answers. */
+  readonly patience?: Partial<Patience>;
   /** How many connections are held. */
   readonly sockets?: Partial<SocketLimits>;
   /** What names of hosts that strangers name stand for. */
@@ -96,7 +99,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     ...options.env,
   });
   const start = (port: number): Promise<RunningApp> => {
-    const { waitingClients, missingConnectionsEveryMs, streams, sockets, answers } = options;
+    const { waitingClients, missingConnectionsEveryMs, streams, sockets, answers, patience } =
+      options;
     const { census, eventLoop } = options;
     const resolve = options.resolve && { resolve: options.resolve };
     return startApp(loadConfig(envOf(port)), {
@@ -107,6 +111,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       streams,
       sockets,
       answers,
+      patience,
       census,
       eventLoop,
       ...resolve,

@@ -319,6 +319,23 @@ test('an error page of any size costs a bounded read', async (t) => {
   await eventually(() => sockets.size === 0);
 });
 
+test('[X16] [X21] an error keeps its status, however large it is announced and whatever it is packed in', async (t) => {
+  for (const headers of [
+    { 'content-length': String(5 * 1024 * 1024) },
+    { 'content-encoding': 'gzip' },
+  ]) {
+    const { call } = await stubbedApi(t, (response, _request, hit) => {
+      response.on('error', () => {});
+      if (hit > 2) return json(response, 200, {});
+      response.writeHead(hit === 1 ? 401 : 503, headers);
+      response.write('x'.repeat(128 * 1024));
+    });
+    const error = await t.throwsAsync(call(), { instanceOf: NeonpanelError });
+    t.is(error!.kind, 'unauthorized');
+    t.is((await call()).status, 200, 'a 503 is asked once more');
+  }
+});
+
 test('a redirect is never followed, so the bearer stays here', async (t) => {
   let arrivals = 0;
   const elsewhere = createServer((_request, response) => {
