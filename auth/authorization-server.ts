@@ -11,6 +11,7 @@ import { type AccountOptions, createAccount } from './account/account.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
+import { redirect } from './form.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
 import { isAccountState } from './login-transaction.ts';
@@ -87,8 +88,9 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       GET: (ctx) => (isOfAccount(ctx) ? account : interactions).callback(ctx),
     }),
     [PATHS.account]: personal({ GET: account.show }),
-    [PATHS.accountSignIn]: personal({ POST: account.signIn }),
-    [PATHS.accountSignOut]: personal({ POST: account.signOut }),
+    // Where a form was sent to somebody may come again, by the address bar.
+    [PATHS.accountSignIn]: personal({ GET: toAccount, POST: account.signIn }),
+    [PATHS.accountSignOut]: personal({ GET: toAccount, POST: account.signOut }),
     [PATHS.accountDisconnect]: personal({
       GET: (ctx) => account.confirm(ctx),
       POST: (ctx) => account.disconnect(ctx),
@@ -169,6 +171,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
     } else takeTurn(limits.pages, address);
   }
 }
+
+const toAccount = (ctx: Context) => redirect(ctx, PATHS.account);
 
 const succeeded = () => 'success' as const;
 

@@ -40,8 +40,8 @@ export interface AccountSignInPage {
   readonly neonpanelHost: string;
   /** How long one stays signed in. */
   readonly minutes: number;
-  /** Somebody was signed in in this browser before. */
-  readonly isOver: boolean;
+  /** To somebody who was signed in in this browser before, or came too late. */
+  readonly notice: 'over' | 'nothingDone' | 'tooLate' | undefined;
 }
 
 export interface AccountPage {

@@ -57,6 +57,10 @@ export const de: Texts = {
     howLong: 'Sie bleiben hier {minutes} Minuten angemeldet, oder bis Sie sich abmelden.',
     signIn: 'Bei NeonPanel anmelden',
     over: 'Sie sind hier abgemeldet: Ihre Zeit ist um, oder Sie haben sich in einem anderen Tab abgemeldet. Melden Sie sich noch einmal an, um fortzufahren.',
+    nothingDone:
+      'Es wurde nichts getrennt, denn Sie sind hier nicht mehr angemeldet. Melden Sie sich noch einmal an und wiederholen Sie es.',
+    tooLate:
+      'Diese Seite war zu lange offen, oder dieser Browser behält keine Cookies. Bitte drücken Sie die Schaltfläche noch einmal.',
     user: 'Sie sind als NeonPanel-Nutzer {id} angemeldet.',
     companies: 'Zu Ihren Firmen gehören: {names}',
     signOut: 'Abmelden',
@@ -245,6 +249,21 @@ export const de: Texts = {
       title: 'Sie können gerade nicht angemeldet werden',
       text: 'NeonPanel oder ein Teil dieses Dienstes antwortet nicht.',
       todo: 'Versuchen Sie es gleich noch einmal.',
+    },
+    accountBusy: {
+      title: 'Bitte versuchen Sie es gleich noch einmal',
+      text: 'Ein Teil dieses Dienstes antwortet gerade nicht, sodass dies vielleicht nicht ausgeführt wurde.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps, sehen Sie nach, was dort steht, und versuchen Sie es noch einmal.',
+    },
+    accountPartly: {
+      title: 'Es wurde nicht alles ausgeführt',
+      text: 'Ein Teil dieses Dienstes antwortet gerade nicht. Einige Ihrer Apps sind vielleicht schon getrennt, andere nicht.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps, sehen Sie nach, welche noch da sind, und versuchen Sie es noch einmal.',
+    },
+    accountNotPossible: {
+      title: 'Diese Anfrage kann nicht abgeschlossen werden',
+      text: 'Ihr Browser hat etwas gesendet, das diese Seite nicht annimmt.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps noch einmal.',
     },
     notAnAddress: {
       title: 'Diese App ist nicht zu erkennen',

@@ -59,6 +59,10 @@ export const en = {
     howLong: 'You stay signed in here for {minutes} minutes, or until you sign out.',
     signIn: 'Sign in at NeonPanel',
     over: 'You are signed out here: your time is over, or you have signed out in another tab. Sign in again to go on.',
+    nothingDone:
+      'Nothing was disconnected, because you are no longer signed in here. Sign in again, and repeat it.',
+    tooLate:
+      'This page was open for too long, or this browser does not keep cookies. Please press the button once more.',
     user: 'You are signed in as NeonPanel user {id}.',
     companies: 'Among your companies: {names}',
     signOut: 'Sign out',
@@ -248,6 +252,21 @@ export const en = {
       title: 'You can’t be signed in right now',
       text: 'NeonPanel, or a part of this service, is not answering.',
       todo: 'Try again in a moment.',
+    },
+    accountBusy: {
+      title: 'Please try again in a moment',
+      text: 'A part of this service is not answering right now, so that this may not have been done.',
+      todo: 'Open the page of your connected apps, see what it says, and try again.',
+    },
+    accountPartly: {
+      title: 'Not everything was done',
+      text: 'A part of this service is not answering right now. Some of your apps may already be disconnected, others not.',
+      todo: 'Open the page of your connected apps, see which ones are left, and try again.',
+    },
+    accountNotPossible: {
+      title: 'This request can’t be completed',
+      text: 'Your browser has sent something that this page does not accept.',
+      todo: 'Open the page of your connected apps again.',
     },
     notAnAddress: {
       title: 'This app can’t be recognised',

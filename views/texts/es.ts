@@ -56,6 +56,10 @@ export const es: Texts = {
     howLong: 'Su sesión aquí dura {minutes} minutos, o hasta que la cierre.',
     signIn: 'Iniciar sesión en NeonPanel',
     over: 'Su sesión ha terminado: se acabó el tiempo o la cerró en otra pestaña. Inicie sesión otra vez para continuar.',
+    nothingDone:
+      'No se ha desconectado nada, porque su sesión aquí ha terminado. Inicie sesión otra vez y repítalo.',
+    tooLate:
+      'Esta página estuvo abierta demasiado tiempo, o este navegador no guarda cookies. Pulse el botón otra vez.',
     user: 'Ha iniciado sesión como usuario {id} de NeonPanel.',
     companies: 'Entre sus empresas: {names}',
     signOut: 'Cerrar sesión',
@@ -245,6 +249,21 @@ export const es: Texts = {
       title: 'Ahora mismo no se puede iniciar sesión',
       text: 'NeonPanel o una parte de este servicio no responde.',
       todo: 'Inténtelo de nuevo en un momento.',
+    },
+    accountBusy: {
+      title: 'Inténtelo de nuevo en un momento',
+      text: 'Una parte de este servicio no responde ahora mismo, así que es posible que esto no se haya hecho.',
+      todo: 'Abra la página de sus aplicaciones conectadas, vea qué dice e inténtelo de nuevo.',
+    },
+    accountPartly: {
+      title: 'No se ha hecho todo',
+      text: 'Una parte de este servicio no responde ahora mismo. Puede que algunas de sus aplicaciones ya estén desconectadas y otras no.',
+      todo: 'Abra la página de sus aplicaciones conectadas, vea cuáles quedan e inténtelo de nuevo.',
+    },
+    accountNotPossible: {
+      title: 'Esta solicitud no se puede completar',
+      text: 'Su navegador ha enviado algo que esta página no acepta.',
+      todo: 'Abra otra vez la página de sus aplicaciones conectadas.',
     },
     notAnAddress: {
       title: 'No se puede reconocer esta aplicación',

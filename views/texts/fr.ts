@@ -58,6 +58,10 @@ export const fr: Texts = {
       'Votre session reste ouverte ici {minutes} minutes, ou jusqu’à ce que vous la fermiez.',
     signIn: 'Se connecter chez NeonPanel',
     over: 'Votre session est terminée : son temps est écoulé, ou vous l’avez fermée dans un autre onglet. Connectez-vous à nouveau pour continuer.',
+    nothingDone:
+      'Rien n’a été déconnecté, car votre session ici est terminée. Connectez-vous à nouveau et recommencez.',
+    tooLate:
+      'Cette page est restée ouverte trop longtemps, ou ce navigateur ne conserve pas les cookies. Appuyez encore une fois sur le bouton.',
     user: 'Vous êtes connecté en tant qu’utilisateur NeonPanel {id}.',
     companies: 'Parmi vos sociétés : {names}',
     signOut: 'Fermer la session',
@@ -248,6 +252,21 @@ export const fr: Texts = {
       title: 'La connexion est impossible pour le moment',
       text: 'NeonPanel ou une partie de ce service ne répond pas.',
       todo: 'Réessayez dans un instant.',
+    },
+    accountBusy: {
+      title: 'Réessayez dans un instant',
+      text: 'Une partie de ce service ne répond pas pour le moment : il se peut que rien n’ait été fait.',
+      todo: 'Ouvrez la page de vos applications connectées, voyez ce qu’elle indique et réessayez.',
+    },
+    accountPartly: {
+      title: 'Tout n’a pas été fait',
+      text: 'Une partie de ce service ne répond pas pour le moment. Certaines de vos applications sont peut-être déjà déconnectées, d’autres non.',
+      todo: 'Ouvrez la page de vos applications connectées, voyez lesquelles restent et réessayez.',
+    },
+    accountNotPossible: {
+      title: 'Cette demande ne peut pas aboutir',
+      text: 'Votre navigateur a envoyé quelque chose que cette page n’accepte pas.',
+      todo: 'Ouvrez à nouveau la page de vos applications connectées.',
     },
     notAnAddress: {
       title: 'Cette application ne peut pas être reconnue',
