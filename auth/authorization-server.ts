@@ -5,6 +5,7 @@ import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
 import { wantsPage } from '../http/errors.ts';
+import { pageHeaders } from '../http/headers.ts';
 import type { KeySet } from '../keys/key-set.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import { type AccountOptions, createAccount } from './account/account.ts';
@@ -172,7 +173,10 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   }
 }
 
-const toAccount = (ctx: Context) => redirect(ctx, PATHS.account);
+function toAccount(ctx: Context): void {
+  pageHeaders(ctx);
+  redirect(ctx, PATHS.account);
+}
 
 const succeeded = () => 'success' as const;
 
