@@ -460,6 +460,33 @@ test.serial(
   },
 );
 
+test.serial(
+  'no two apps have one heading; of programs on a computer the name comes first',
+  async (t) => {
+    for (const [client_name, uri] of [
+      ['Claude Code', 'http://localhost:5001/cb'],
+      ['Claude Code', 'http://127.0.0.1:5002/cb'],
+      ['Claude Code', 'http://[::1]:5003/cb'],
+      ['Inspector', 'http://localhost:5004/cb'],
+      ['Ledger', 'https://one.example/cb'],
+      ['Ledger 2', 'https://one.example/cb'],
+      ['Cursor', 'cursor://anysphere.cursor-mcp/oauth/callback'],
+    ] as const)
+      await connect(harness, { user: bruno, metadata: { client_name, redirect_uris: [uri] } });
+    const { page } = await openAccount(harness, bruno);
+    const headings = page.dom.querySelectorAll('section.app h2').map(({ text }) => text);
+    t.is(new Set(headings).size, headings.length, headings.join());
+    for (const heading of [
+      'Claude Code (localhost)',
+      'Inspector (localhost)',
+      'one.example (Ledger)',
+      'one.example (Ledger 2)',
+      'An app with cursor links',
+    ])
+      t.true(headings.includes(heading), `${heading} of ${headings.join()}`);
+  },
+);
+
 test('what an account address does not take is told without speaking of an app', async (t) => {
   const headers = { accept: 'text/html' };
   for (const [path, init, status] of [

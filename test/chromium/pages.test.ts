@@ -284,7 +284,7 @@ test.serial(
       `- alert "${consent.problem}":`,
       `- heading "${consent.problem}" [level=2]`,
       `- link "${consent.problemChoose}"`,
-      '- heading "Connect to chatgpt.com?" [level=1]',
+      '- heading "Let chatgpt.com read your NeonPanel data?" [level=1]',
     ]);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');

@@ -255,7 +255,7 @@ test.serial(
     for (let i = 0; i < 2; i++) {
       await page.goto(attempt.url.href);
       await page.waitForURL(`${url}/interaction/**`);
-      t.is(await heading(page), `Connect to ${new URL(connector.origin).host}?`);
+      t.is(await heading(page), `Let ${new URL(connector.origin).host} read your NeonPanel data?`);
       t.regex((await page.textContent('main'))!, /Known app/);
       t.true(await page.isVisible('main > .warning'), 'the answer goes to this computer');
       await page.click('button[value=approve]');
