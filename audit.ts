@@ -68,11 +68,11 @@ export const AUDIT_EVENTS = {
     fields: ['subject', ...REFUSAL],
   },
   'account.logout': {
-    outcomes: ['success', 'refused'],
+    outcomes: ['success', 'refused', 'failed'],
     fields: ['subject', ...REFUSAL],
   },
   'account.disconnect': {
-    outcomes: ['success', 'refused'],
+    outcomes: ['success', 'refused', 'failed'],
     fields: ['grant', 'subject', 'count', ...REFUSAL],
   },
   token: {

@@ -37,6 +37,8 @@ export interface Change {
   readonly calls?: number | undefined;
   readonly usedAt?: number | undefined;
   readonly endsAt?: number | undefined;
+  /** When it was last seen to be there. */
+  readonly aliveAt?: number | undefined;
   readonly ended?: EndedConnection | undefined;
 }
 
@@ -44,6 +46,11 @@ export interface Change {
 export const MAX_LISTED = 500;
 export const MAX_ENDED = 20;
 export const ENDED_SHOWN_MS = 30 * DAY_MS;
+/**
+ * Whoever sees a grant so long after its end sees one that has come back, with an older state of the store. Before that it
+ * may be somebody who had read it just before, or has another clock.
+ */
+export const BACK_AFTER_MS = 60_000;
 
 export const NO_CONNECTIONS: ConnectionList = { connections: {}, ended: [] };
 
@@ -59,6 +66,7 @@ export const combine = (first: Change | undefined, then: Change): Change => ({
   calls: (first?.calls ?? 0) + (then.calls ?? 0),
   usedAt: latest(first?.usedAt, then.usedAt),
   endsAt: latest(first?.endsAt, then.endsAt),
+  aliveAt: latest(first?.aliveAt, then.aliveAt),
   ended: first?.ended ?? then.ended,
 });
 
@@ -78,6 +86,8 @@ export function applyChanges(
   const over = new Map(list.ended.map((each) => [each.grantId, each]));
   for (const [grantId, change] of changes) {
     if (change.ended) over.set(grantId, change.ended);
+    const isBack = (change.aliveAt ?? 0) - (over.get(grantId)?.endedAt ?? Infinity) > BACK_AFTER_MS;
+    if (isBack) over.delete(grantId);
     if (over.has(grantId)) {
       connections.delete(grantId);
       continue;
@@ -101,6 +111,13 @@ export function applyChanges(
       .slice(0, MAX_ENDED),
     ...(isIncomplete && { isIncomplete }),
   };
+}
+
+/** The list, which is now known to have every grant of its user; undefined if it says so already, or is full. */
+export function withoutGap(list: ConnectionList): ConnectionList | undefined {
+  const { isIncomplete, ...whole } = list;
+  const isFull = Object.keys(list.connections).length >= MAX_LISTED;
+  return isIncomplete && !isFull ? whole : undefined;
 }
 
 /** How long the record is needed, in seconds: as long as anything in it. */

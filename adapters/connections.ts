@@ -9,6 +9,7 @@ import {
   type EndReason,
   lifetimeOf,
   NO_CONNECTIONS,
+  withoutGap,
 } from './connection-list.ts';
 import { type Grant, isService } from './grants.ts';
 import { withoutPatience } from './patience.ts';
@@ -38,13 +39,15 @@ export interface Connections {
   ended(grantId: string, grant: Grant, why: EndReason): Promise<void>;
   /** @throws StoreUnavailable */
   of(accountId: string): Promise<ConnectionList>;
+  /** Every grant there is was looked at: the list lacks none any more. @throws StoreUnavailable */
+  lacksNone(accountId: string): Promise<void>;
   /** Writes what there is. */
   close(): Promise<void>;
 }
 
 /** Half of what is promised, so that writing may take the other. */
 const WRITTEN_AFTER_MS = 30_000;
-/** A look at whether it is time costs nothing; the store is asked only when it is. */
+/** A look at whether it is time costs nothing; the store is asked only when it is, also after it was away. */
 const LOOK_EVERY_MS = 1_000;
 /** Users written side by side. */
 const BATCH = 50;
@@ -54,39 +57,45 @@ const MAX_USERS = 50_000;
 
 /**
  * @param options.grantLifetimeSeconds the longest that a grant lives without being renewed
+ * @param options.lookEveryMs lowered by tests
  */
 export function createConnections(options: {
   store: Store;
   log: Log;
   grantLifetimeSeconds: number;
   now: () => number;
+  lookEveryMs?: number;
 }): Connections {
-  const { store, log, now } = options;
-  /** By user and grant. */
-  const pending = new Map<string, Map<string, Change>>();
+  const { store, log, now, lookEveryMs = LOOK_EVERY_MS } = options;
+  /** By user and grant: what goes together in the next writing of all. */
+  let pending: Pending = new Map();
+  /** What the present one has not come to yet. What happens meanwhile waits its own half minute, however long this takes. */
+  let taken: Pending = new Map();
   const writing = new Map<string, Promise<void>>();
   /** Epoch milliseconds of the oldest change in `pending`. */
   let since = 0;
+  let storeIsAway = false;
   let timer: NodeJS.Timeout | undefined;
   let writingAll: Promise<void> | undefined;
   let closed = false;
 
   return {
     opened(grantId, grant, lifetimeSeconds) {
-      note(grantId, grant, { endsAt: endOf(lifetimeSeconds) });
+      note(grantId, grant, { endsAt: endOf(lifetimeSeconds), aliveAt: now() });
       setImmediate(() => void write(grant.accountId));
     },
     renewed(grantId, grant, lifetimeSeconds) {
-      note(grantId, grant, { endsAt: endOf(lifetimeSeconds) });
+      note(grantId, grant, { endsAt: endOf(lifetimeSeconds), aliveAt: now() });
     },
     async found(grantId, grant) {
-      note(grantId, grant, { endsAt: grant.rotatedAt + options.grantLifetimeSeconds * 1000 });
+      const endsAt = grant.rotatedAt + options.grantLifetimeSeconds * 1000;
+      note(grantId, grant, { endsAt, aliveAt: now() });
       await write(grant.accountId);
     },
     called({ grantId, accountId }) {
-      if (pending.size >= MANY_USERS) void writeAll();
-      if (pending.size >= MAX_USERS && !pending.has(accountId)) return;
-      note(grantId, { accountId }, { calls: 1, usedAt: now() });
+      if (pending.size >= MANY_USERS && !storeIsAway) void writeAll();
+      if (pending.size + taken.size >= MAX_USERS && !pending.has(accountId)) return;
+      note(grantId, { accountId }, { calls: 1, usedAt: now(), aliveAt: now() });
     },
     async ended(grantId, grant, why) {
       note(grantId, grant, { ended: endedFacts(grantId, grant, why, now()) });
@@ -95,6 +104,12 @@ export function createConnections(options: {
     async of(accountId) {
       const [entry] = await store.read(keyOf(accountId));
       return parse(entry?.value);
+    },
+    async lacksNone(accountId) {
+      await update(store, keyOf(accountId), (old) => {
+        const list = withoutGap(parse(old));
+        return list && { put: JSON.stringify(list), lifetime: 'keep' };
+      });
     },
     async close() {
       closed = true;
@@ -125,7 +140,7 @@ export function createConnections(options: {
       // A clock that was set back makes it due as well.
       const isDue = Math.abs(now() - since) >= WRITTEN_AFTER_MS;
       void (isDue ? writeAll() : Promise.resolve()).then(() => pending.size > 0 && lookLater());
-    }, LOOK_EVERY_MS).unref();
+    }, lookEveryMs).unref();
   }
 
   function writeAll(): Promise<void> {
@@ -134,12 +149,18 @@ export function createConnections(options: {
   }
 
   async function writeInBatches(): Promise<void> {
-    const users = [...pending.keys()];
+    taken = pending;
+    pending = new Map();
+    since = now();
+    storeIsAway = false;
+    const users = [...taken.keys()];
     for (let i = 0; i < users.length; i += BATCH) {
       const batch = users.slice(i, i + BATCH);
       const known = await withoutPatience(() => store.read(...batch.map(keyOf))).catch(() => []);
       await Promise.all(batch.map((accountId, at) => write(accountId, known[at])));
     }
+    // Not again before half a minute has passed, however long it took to find that out.
+    if (storeIsAway) since = now();
   }
 
   /** One at a time for each user: what comes meanwhile goes together in the next. */
@@ -153,8 +174,9 @@ export function createConnections(options: {
   }
 
   async function writeNow(accountId: string, known: Entry | undefined): Promise<void> {
-    const changes = pending.get(accountId);
+    const changes = together(taken.get(accountId), pending.get(accountId));
     if (!changes) return;
+    taken.delete(accountId);
     pending.delete(accountId);
     const change = (old: string | undefined) => {
       const lifetimeMs = options.grantLifetimeSeconds * 1000;
@@ -169,12 +191,22 @@ export function createConnections(options: {
         return;
       }
       // Its absence is told of by the requests that need it.
-      const later = pending.get(accountId);
-      pending.set(accountId, changes);
-      for (const [grantId, change] of later ?? []) note(grantId, { accountId }, change);
+      storeIsAway = true;
+      if (pending.size === 0) since = now();
+      pending.set(accountId, together(changes, pending.get(accountId))!);
       lookLater();
     }
   }
+}
+
+type Changes = ReadonlyMap<string, Change>;
+type Pending = Map<string, Map<string, Change>>;
+
+function together(first: Changes | undefined, then: Changes | undefined) {
+  if (!first && !then) return undefined;
+  const both = new Map(first);
+  for (const [grantId, change] of then ?? []) both.set(grantId, combine(both.get(grantId), change));
+  return both;
 }
 
 const keyOf = (accountId: string): Key => ({

@@ -29,7 +29,7 @@ export interface GrantEnding {
 }
 
 export interface Ended {
-  /** Undefined if there was none. */
+  /** Undefined if there was none, or somebody else ended it at the same moment: they tell of it. */
   readonly grant: Grant | undefined;
   /** What came of telling NeonPanel. Never rejects. */
   readonly told: Promise<Told>;
@@ -56,8 +56,7 @@ export function createGrantEnding(options: {
 
   return {
     async end(grantId, why) {
-      const found = await grants.findWithCredential(grantId);
-      await grants.revoke(grantId);
+      const found = await take(grantId);
       if (!found) return { grant: undefined, told: nothing, listed: Promise.resolve() };
       const { grant, credential } = found;
       const listed = isService(grant)
@@ -81,6 +80,17 @@ export function createGrantEnding(options: {
       await Promise.all([...telling, ...listing]);
     },
   };
+
+  /** Removes it, and says what it was to the one who did. Whoever wrote in between, a rotation for one, changes nothing. */
+  async function take(grantId: string) {
+    for (;;) {
+      const found = await grants.findWithCredential(grantId);
+      if (found && !(await grants.revoke(grantId, found.version))) continue;
+      // Nothing may be left of one that is not whole, either.
+      if (!found) await grants.revoke(grantId);
+      return found;
+    }
+  }
 
   function behindAnswer(work: (logNow: Log) => Promise<Told>): Promise<Told> {
     const logNow = currentLog(log);

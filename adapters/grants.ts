@@ -116,10 +116,10 @@ export function createGrants(store: Store) {
     /** The grant and its sealed credential in one round trip. @throws StoreUnavailable */
     async findWithCredential(
       grantId: string,
-    ): Promise<{ grant: Grant; credential: Entry | undefined } | undefined> {
+    ): Promise<(StoredGrant & { credential: Entry | undefined }) | undefined> {
       if (!isGrantId(grantId)) return undefined;
       const [entry, credential] = await store.read(grantKey(grantId), credentialKey(grantId));
-      return entry && { grant: parse(entry).grant, credential };
+      return entry && { ...parse(entry), credential };
     },
 
     /**
@@ -195,13 +195,20 @@ export function createGrants(store: Store) {
       for await (const { key, entry } of stored) yield { grantId: key.tag, ...parse(entry) };
     },
 
-    /** Ends the grant: every token of it stops working, and the NeonPanel credential is gone. */
-    async revoke(grantId: string): Promise<void> {
-      if (!isGrantId(grantId)) return;
-      await store.commit([
-        { key: grantKey(grantId), expect: 'any', remove: true },
+    /**
+     * Ends the grant: every token of it stops working, and the NeonPanel credential is gone.
+     *
+     * @param version ends it only if nobody wrote it since
+     * @returns false if somebody did
+     */
+    async revoke(grantId: string, version?: string): Promise<boolean> {
+      if (!isGrantId(grantId)) return false;
+      const expect = version === undefined ? 'any' : { version };
+      const done = await store.commit([
+        { key: grantKey(grantId), expect, remove: true },
         { key: credentialKey(grantId), expect: 'any', remove: true },
       ]);
+      return done !== undefined;
     },
   };
 }

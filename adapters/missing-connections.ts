@@ -9,8 +9,8 @@ import type { Key, Store } from './store.ts';
 
 /**
  * Once a day somebody goes through all grants and puts those on their user's list that are missing there: because a process
- * was killed before it had written them, or because they are older than lists are. One instance does it for all, slowly, in
- * the background.
+ * was killed before it had written them, or because they are older than lists are, or because there was no room for them.
+ * A list that had no room, and now lacks none, says so no more. One instance does it for all, slowly, in the background.
  */
 export interface MissingConnections {
   close(): Promise<void>;
@@ -33,7 +33,7 @@ type Found = StoredGrant & { readonly grantId: string };
 export function listMissingConnections(options: {
   store: Store;
   grants: Pick<Grants, 'all'>;
-  connections: Pick<Connections, 'of' | 'found'>;
+  connections: Pick<Connections, 'of' | 'found' | 'lacksNone'>;
   leases: Leases;
   log: Log;
   now: () => number;
@@ -74,22 +74,32 @@ export function listMissingConnections(options: {
   }
 
   async function complete(): Promise<true> {
+    /** Users whose lists have or had no room for all, with whether these lacked any. */
+    const crowded = new Map<string, boolean>();
     for await (const batch of batches(grants.all(), BATCH)) {
       if (closed) throw new StoreUnavailable('the server is stopping');
       const ofUsers = batch.filter(({ grant }) => !isService(grant));
       const byUser = Map.groupBy(ofUsers, ({ grant }) => grant.accountId);
-      await Promise.all([...byUser].map(([accountId, own]) => listOwn(accountId, own)));
+      await Promise.all([...byUser].map(([accountId, own]) => listOwn(accountId, own, crowded)));
       await pause(PAUSE_MS);
     }
+    const whole = [...crowded].filter(([, lacks]) => !lacks).map(([accountId]) => accountId);
+    for (const accountId of whole) await connections.lacksNone(accountId);
     const put = String(now());
     await store.commit([{ key: COMPLETE, expect: 'any', put, lifetime: COMPLETE_FOR_SECONDS }]);
     return true;
   }
 
-  async function listOwn(accountId: string, own: readonly Found[]): Promise<void> {
-    const { connections: listed, ended } = await connections.of(accountId);
-    const known = new Set([...Object.keys(listed), ...ended.map(({ grantId }) => grantId)]);
-    const missing = own.filter(({ grantId }) => !known.has(grantId));
+  async function listOwn(
+    accountId: string,
+    own: readonly Found[],
+    crowded: Map<string, boolean>,
+  ): Promise<void> {
+    const { connections: listed, isIncomplete } = await connections.of(accountId);
+    // One that is said to have ended, and is here, has come back.
+    const missing = own.filter(({ grantId }) => !Object.hasOwn(listed, grantId));
+    const lacks = missing.length > 0 || crowded.get(accountId) === true;
+    if (isIncomplete || lacks) crowded.set(accountId, lacks);
     await Promise.all(missing.map(({ grantId, grant }) => connections.found(grantId, grant)));
   }
 

@@ -5,12 +5,14 @@ import { addressOf } from '../http/address.ts';
 import { OAUTH_BODY_LIMIT_BYTES, readText, refuseOversize, replayBody } from '../http/body.ts';
 import { allowAnyOrigin, answerOptions } from '../http/cors.ts';
 import { wantsPage } from '../http/errors.ts';
+import { pageHeaders } from '../http/headers.ts';
 import type { KeySet } from '../keys/key-set.ts';
 import type { Secrets } from '../adapters/secrets.ts';
 import { type AccountOptions, createAccount } from './account/account.ts';
 import { audited } from './events.ts';
 import { MAX_STATE_LENGTH, normaliseAuthorizationRequest } from './authorization-request.ts';
 import { runEngine } from './run-provider.ts';
+import { redirect } from './form.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { createInteractions, type InteractionOptions } from './interactions.ts';
 import { isAccountState } from './login-transaction.ts';
@@ -87,8 +89,9 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       GET: (ctx) => (isOfAccount(ctx) ? account : interactions).callback(ctx),
     }),
     [PATHS.account]: personal({ GET: account.show }),
-    [PATHS.accountSignIn]: personal({ POST: account.signIn }),
-    [PATHS.accountSignOut]: personal({ POST: account.signOut }),
+    // Where a form was sent to somebody may come again, by the address bar.
+    [PATHS.accountSignIn]: personal({ GET: toAccount, POST: account.signIn }),
+    [PATHS.accountSignOut]: personal({ GET: toAccount, POST: account.signOut }),
     [PATHS.accountDisconnect]: personal({
       GET: (ctx) => account.confirm(ctx),
       POST: (ctx) => account.disconnect(ctx),
@@ -168,6 +171,11 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       takeTurnAmongAll([limits.authorize, limits.authorize_all], address);
     } else takeTurn(limits.pages, address);
   }
+}
+
+function toAccount(ctx: Context): void {
+  pageHeaders(ctx);
+  redirect(ctx, PATHS.account);
 }
 
 const succeeded = () => 'success' as const;

@@ -21,6 +21,12 @@ export function consentCode(ctx: Context, secrets: Secrets, uid: string): string
   return secrets.mac('consent', `${uid} ${browser}`);
 }
 
+/** Whether this browser holds a cookie of ours: it goes a quarter of an hour after the last page with a form. */
+export function hasConsentCookie(ctx: Context, secrets: Secrets): boolean {
+  const held = ctx.cookies.get(COOKIE, { signed: false });
+  return held !== undefined && isSigned(secrets, held);
+}
+
 /**
  * @param ownOrigin the origin of our pages
  * @throws Refusal 403 if the submission did not come from our page in this very browser

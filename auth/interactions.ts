@@ -86,7 +86,7 @@ export function createInteractions(options: InteractionOptions) {
       targetKind: target.kind,
       verifiedApp: verifiedApp(redirectUri),
       clientName,
-      claimedApp: clientName && falselyClaimedApp(clientName, redirectUri),
+      claimedApp: clientName && falselyClaimedApp(clientName, redirectUri, config.brand.name),
       clientHost: isUrlShaped(clientId) ? new URL(clientId).host : undefined,
       offersWrite: String(params.scope).split(' ').includes(WRITE),
       neonpanelHost: new URL(config.neonpanel.url).host,

@@ -42,10 +42,10 @@ export const KNOWN_APPS: readonly KnownApp[] = [
     app: 'VS Code',
     hosts: ['vscode.dev', 'insiders.vscode.dev'],
     schemes: ['vscode', 'vscode-insiders'],
-    names: /\bvs\s?code\b|\bvisual studio code\b/i,
+    names: /\bvs\s?code\b|\bvisual\s?studio\s?code\b/i,
   },
   { app: 'Windsurf', hosts: [], schemes: ['windsurf'], names: /\bwindsurf\b/i },
-  { app: 'Meta AI', hosts: ['agent.meta.ai'], schemes: [], names: /\bmeta ai\b/i },
+  { app: 'Meta AI', hosts: ['agent.meta.ai'], schemes: [], names: /\bmeta\s?ai\b/i },
 ];
 
 /** @returns the app whose own host a redirect URI has, if it is on the list */
@@ -67,8 +67,31 @@ export function namedApp(redirectUri: unknown): string | undefined {
   return verifiedApp(url.href) ?? KNOWN_APPS.find(({ schemes }) => schemes.includes(scheme))?.app;
 }
 
-/** @returns the app that a client takes itself for by its name, although its answers go to a host that is not that app's */
-export function falselyClaimedApp(clientName: string, redirectUri: string): string | undefined {
-  const claimed = KNOWN_APPS.find(({ names }) => names.test(clientName))?.app;
-  return claimed === verifiedApp(redirectUri) ? undefined : claimed;
+/**
+ * @param brand the name of this service, which is nobody else's
+ * @returns what a client takes itself for by its name, although its answers go to a host that is not of that
+ */
+export function falselyClaimedApp(
+  clientName: string,
+  redirectUri: string,
+  brand: string,
+): string | undefined {
+  const { spaced, squeezed } = compared(clientName);
+  const claimed = KNOWN_APPS.filter(({ names }) => names.test(spaced) || names.test(squeezed));
+  const own = compared(brand);
+  const claims = claimed.map(({ app }) => app);
+  const isOwn = own.spaced !== '' && ` ${spaced} `.includes(` ${own.spaced} `);
+  if (isOwn || (own.squeezed !== '' && squeezed === own.squeezed)) claims.push(brand);
+  const verified = verifiedApp(redirectUri);
+  return verified !== undefined && claims.includes(verified) ? undefined : claims[0];
+}
+
+/** A name without what tells nobody apart: its spelling in wide or small letters, its separators and figures. */
+function compared(name: string): { spaced: string; squeezed: string } {
+  const words = name
+    .normalize('NFKC')
+    .toLowerCase()
+    .split(/[\s_\p{Pd}\d]+/u)
+    .filter(Boolean);
+  return { spaced: words.join(' '), squeezed: words.join('') };
 }

@@ -66,6 +66,16 @@ export const accountForged = (detail: string) =>
     retryAt: PATHS.account,
   });
 
+/** The store is away while a form there is carried out. @param isPartly some of it may have been done */
+export const accountBusy = (
+  { code, detail, retryAfterSeconds }: StoreUnavailable,
+  isPartly: boolean,
+) =>
+  new PageRefusal({ key: isPartly ? 'accountPartly' : 'accountBusy' }, 503, {
+    ...{ code, detail, retryAfterSeconds },
+    retryAt: PATHS.account,
+  });
+
 /** The way through NeonPanel's login to the page of connected apps is over. */
 export const accountOver = (ending: Ending) =>
   new PageRefusal({ key: 'accountOver' }, 400, { detail: ending, retryAt: PATHS.account });

@@ -16,7 +16,10 @@ export function drawRefusal(views: Views): ErrorPage {
 }
 
 /** What people are told of a refusal that was thrown for programs. */
-function pageFor(ctx: Context, refusal: Refusal): { message: Message; forMaker?: string } {
+function pageFor(
+  ctx: Context,
+  refusal: Refusal,
+): { message: Message; forMaker?: string; retryAt?: string } {
   if (refusal.status === 429) return { message: { key: 'tooMany' } };
   switch (refusal.code) {
     case 'invalid_client':
@@ -28,6 +31,9 @@ function pageFor(ctx: Context, refusal: Refusal): { message: Message; forMaker?:
     case 'not_found':
       return { message: { key: 'notFound' } };
     default:
+      // No app has sent anybody there.
+      if (ctx.path === PATHS.account || ctx.path.startsWith(`${PATHS.account}/`))
+        return { message: { key: 'accountNotPossible' }, retryAt: PATHS.account };
       return { message: { key: 'notPossible' }, forMaker: refusal.description };
   }
 }

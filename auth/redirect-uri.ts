@@ -34,12 +34,12 @@ export function redirectUriProblem(raw: unknown, schemes: readonly string[]): st
   return schemes.includes(scheme) ? undefined : `must not use the scheme ${scheme.slice(0, 20)}`;
 }
 
-/** How a redirect URI is described to people: its host, or the app's scheme. */
+/** How a redirect URI is described to people: its host, or the app's scheme without colon. */
 export function redirectTarget(redirectUri: string): {
   kind: 'web' | 'loopback' | 'app';
   name: string;
 } {
   const url = new URL(redirectUri);
-  if (!/^https?:$/.test(url.protocol)) return { kind: 'app', name: url.protocol };
+  if (!/^https?:$/.test(url.protocol)) return { kind: 'app', name: url.protocol.slice(0, -1) };
   return { kind: LOOPBACK.has(url.hostname) ? 'loopback' : 'web', name: url.host };
 }

@@ -151,6 +151,20 @@ function optionalUrl(name: string, value: unknown) {
   return url?.protocol === 'https:' && !url.username && !url.password ? { [name]: url.href } : {};
 }
 
-/** Without control, bidirectional and invisible characters, which could make a name look like something else. */
+/**
+ * Without what could make a name look like something else: control, bidirectional, invisible and blank characters, quotation
+ * marks (our pages set a name in such), and heaps of marks on a letter. Of accents two are kept, of other scripts' own marks
+ * four, which is what Burmese has.
+ */
 const plainText = (text: string) =>
-  text.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, '');
+  text
+    .normalize('NFC')
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, '')
+    .replace(/[\u115f\u1160\u2800\u3164\uffa0]/g, '')
+    .replace(
+      /["\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\u301d-\u301f\uff02\u275d\u275e]/g,
+      '',
+    )
+    .replace(/(\p{Script=Inherited}{2})\p{Script=Inherited}+/gu, '$1')
+    .replace(/(\p{M}{4})\p{M}+/gu, '$1')
+    .replace(/^[\p{M}\s]+/u, '');

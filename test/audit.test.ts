@@ -473,6 +473,8 @@ test.serial('[X2] with the store away the lines say that it was our side', async
   const { client, tokens } = await connect(harness, {
     metadata: { token_endpoint_auth_method: 'client_secret_post' },
   });
+  const { browser, page } = await openAccount(harness, sandbox.users[0]!);
+  const account = page.form('.who form').fields;
   // The store goes while an admin reads the question.
   const terminal = createTerminal(harness.env, { answers: [true], now: clock.now });
   const ask = terminal.confirm;
@@ -496,6 +498,10 @@ test.serial('[X2] with the store away the lines say that it was our side', async
   await line('introspection', 'failed');
   await fetch(authorizationRequest(url, client).url, { redirect: 'manual' });
   await line('authorization', 'failed');
+  for (const word of ['disconnect', 'sign-out'])
+    t.is((await browser.goto(`${url}/account/${word}`, { form: account })).status, 503);
+  await line('account.disconnect', 'failed', { error: 'temporarily_unavailable' });
+  await line('account.logout', 'failed', { error: 'temporarily_unavailable' });
   await harness.redis!.start();
   t.pass();
 });

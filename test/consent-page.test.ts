@@ -49,7 +49,7 @@ for (const { app, hosts } of KNOWN_APPS) {
   for (const host of hosts) {
     test(`[A12] an answer that goes to ${host} is marked as going to ${app}, and what that means is said`, async (t) => {
       const { page } = await redirectingTo(`https://${host}/callback`, app);
-      t.is(shown(page, 'h1'), `Connect to ${host}?`);
+      t.is(shown(page, 'h1'), `Let ${host} read your NeonPanel data?`);
       t.is(shown(page, '.verified'), `Verified address of ${app}`);
       t.regex(shown(page, 'main')!, /Verified means: according to the list we keep/);
       t.is(page.dom.querySelector('.warning'), null);
@@ -91,6 +91,28 @@ for (const uri of [
   });
 }
 
+for (const name of [
+  'CHAT_GPT',
+  'Chat-GPT 5',
+  'Ｃｈａｔ ＧＰＴ',
+  'c l a u d e',
+  'Claude2',
+  'NeonPanel',
+  'neon-panel',
+]) {
+  test(`[A12] [T11] an app elsewhere that calls itself ${name} is warned of`, async (t) => {
+    const { page } = await redirectingTo('https://client.example/callback', name);
+    t.is(page.dom.querySelectorAll('main > .warning').length, 1);
+  });
+}
+
+test('[A12] an app of a verified address may name others beside itself', async (t) => {
+  const { page } = await redirectingTo('https://claude.ai/api/cb', 'ChatGPT tools for Claude');
+  t.is(page.dom.querySelector('.warning'), null);
+  const other = await redirectingTo('https://claude.ai/api/cb', 'ChatGPT');
+  t.truthy(other.page.dom.querySelector('.warning'));
+});
+
 test('an app with a name of its own gets neither mark nor warning', async (t) => {
   for (const name of ['Ledger desk', 'Precursor', 'Claudette', 'Metadata maid']) {
     const { page } = await redirectingTo('https://client.example/callback', name);
@@ -107,6 +129,7 @@ test('[D14] the page says what is allowed and what is not, and what happens next
     `${says.read} ${says.readAllows}`,
     says.readForbids,
     `${says.write} ${says.writeAllows}`,
+    'It can’t create, change or delete anything',
     `You sign in at NeonPanel, at ${neonpanel}.`,
     'You are sent back to client.example',
     `You can end the connection at any time, at ${new URL(harness.url).host}/account.`,

@@ -43,6 +43,16 @@ test('five languages have a file each, and none lacks a text or has one too many
   }
 });
 
+test('what an app may read is called the same wherever it is said', (t) => {
+  for (const language of LANGUAGE_CODES) {
+    const { consent, account } = TEXTS[language];
+    const [list] = /\S+[,、][^.。]*/.exec(consent.readAllows.replace('NeonPanel にある', ''))!;
+    const said = list.replace(/ \S+ NeonPanel$/, '');
+    t.true(said.split(/[,、]/).length >= 6, said);
+    t.true(account.mayRead.includes(said), `${language}: ${said}`);
+  }
+});
+
 test('templates hold no text of their own', (t) => {
   const files = globSync('../views/*.eta', { cwd: import.meta.dirname });
   t.true(files.length >= 4);

@@ -143,7 +143,7 @@ test('[T3] resuming before approval gives no code, only the question again', asy
   t.is(resumed.stoppedAt, undefined);
   t.is(codeIn(resumed), null);
   // The engine asks again, under a new id.
-  t.is(resumed.dom.querySelector('h1')?.text, 'Connect to client.example?');
+  t.is(resumed.dom.querySelector('h1')?.text, 'Let client.example read your NeonPanel data?');
   nothingGranted(t, harness, uid);
   t.is((await redeem(url, attempt, `${uid}.x`)).status, 400);
 });

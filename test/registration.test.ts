@@ -543,7 +543,16 @@ test('[T12] names are kept without control, bidirectional and invisible characte
     [family, family.replace('\u200d', '')],
     ['\u200b\u200c\u2060', undefined],
     ['   ', undefined],
-    ['<script>alert(1)</script>&"\'', '<script>alert(1)</script>&"\''],
+    ['<script>alert(1)</script>&"\'', "<script>alert(1)</script>&'"],
+    ['x” – made by “ChatGPT', 'x – made by ChatGPT'],
+    ['«Claude» 「名前」', 'Claude 名前'],
+    [`z${'\u0336'.repeat(9)}algo`, 'z\u0336\u0336algo'],
+    ['\u0301\u0302abc', 'abc'],
+    ['ก\u0e47\u0e47\u0e47\u0e47\u0e47\u0e47', 'ก\u0e47\u0e47\u0e47\u0e47'],
+    ['မြို့', 'မြို့'],
+    ['\u3164', undefined],
+    ['\u2800 \uffa0\u115f\u1160', undefined],
+    ['\u0301', undefined],
   ] as const) {
     const { status, body } = await register(url, { client_name: sent });
     t.is(status, 201);
@@ -714,7 +723,7 @@ test('[A12] what a client registered is shown to the person who decides', async 
   const { body: client } = await register(url, { client_name: 'My app' });
   const attempt = authorizationRequest(url, client);
   const page = await userBrowser(attempt).goto(attempt.url);
-  t.is(page.dom.querySelector('h1')!.textContent, 'Connect to client.example?');
+  t.is(page.dom.querySelector('h1')!.textContent, 'Let client.example read your NeonPanel data?');
   t.is(page.dom.querySelector('q')!.textContent, 'My app');
   const denied = await answerConsent(page, { decision: 'deny' });
   t.is(denied.stoppedAt!.searchParams.get('error'), 'access_denied');

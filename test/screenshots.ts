@@ -56,14 +56,18 @@ async function consent(page: Page, name: string, redirectUri: string, locales?: 
 }
 
 /** Shows addresses as they are behind a public one. */
-async function publish(page: Page) {
-  await page.evaluate((own) => {
-    for (const element of document.querySelectorAll('code, strong:not(.host)')) {
-      element.textContent = element
-        .textContent!.replace(own, 'https://mcp.neonpanel.com')
-        .replace(new URL(own).host, 'mcp.neonpanel.com');
-    }
-  }, harness.url);
+async function publish(page: Page, own = harness.url, neonpanel?: string) {
+  await page.evaluate(
+    ([own, neonpanel]) => {
+      for (const element of document.querySelectorAll('code, strong:not(.host)')) {
+        element.textContent = element
+          .textContent!.replace(own!, 'https://mcp.neonpanel.com')
+          .replace(new URL(own!).host, 'mcp.neonpanel.com')
+          .replace(neonpanel || '-', 'my.neonpanel.example');
+      }
+    },
+    [own, neonpanel && new URL(neonpanel).host],
+  );
 }
 
 /** Of somebody who connected two apps, and a third that is over. Here NeonPanel is there. */
@@ -83,11 +87,13 @@ async function account(page: Page) {
     // What was counted is written along.
     await (await browser.goto(ended)).form().submit();
     await page.goto(`${world.url}/account`);
+    await publish(page, world.url, world.sandbox.url);
     await shoot(page, 'account-sign-in', DESKTOP);
     const value = sessionIn(browser, world.url)!;
     const at = { domain: 'localhost', path: '/', secure: true };
     await page.context().addCookies([{ name: SESSION_COOKIE, value, ...at }]);
     await page.reload();
+    await publish(page, world.url, world.sandbox.url);
     await shoot(page, 'account', DESKTOP);
     await shoot(page, 'account-dark', DESKTOP, 'dark');
     await shoot(page, 'account-phone', PHONE);

@@ -15,7 +15,7 @@ export interface ConnectionView {
 
 /** An app as far as it is known: by where the code went, and by what it calls itself. */
 export interface AppFacts {
-  /** A host, or an app's scheme; undefined if nobody knows any more. */
+  /** A host, or an app's scheme without colon; undefined if nobody knows any more. */
   readonly target: string | undefined;
   readonly kind: 'web' | 'loopback' | 'app' | undefined;
   /** The app whose address that is, if it is on our list. */
@@ -40,8 +40,8 @@ export interface AccountSignInPage {
   readonly neonpanelHost: string;
   /** How long one stays signed in. */
   readonly minutes: number;
-  /** Somebody was signed in in this browser before. */
-  readonly isOver: boolean;
+  /** To somebody who was signed in in this browser before, or came too late. */
+  readonly notice: 'over' | 'nothingDone' | 'tooLate' | undefined;
 }
 
 export interface AccountPage {
@@ -75,7 +75,8 @@ export function accountViews(draw: (template: string, reader: Reader, props: obj
       const { language } = reader;
       const { title } = TEXTS[language].account;
       const companies = new Intl.ListFormat(language).format(page.user.companies);
-      return draw('./account', reader, { title, ...page, companies, ...forms(language) });
+      const headings = headingsOf(page.apps, language);
+      return draw('./account', reader, { title, ...page, companies, headings, ...forms(language) });
     },
     accountConfirm(
       reader: Reader,
@@ -97,10 +98,27 @@ export function accountViews(draw: (template: string, reader: Reader, props: obj
   };
 }
 
+/** On one's own computer an address tells nothing: there the name comes first. */
 const targetOf =
   (language: Language) =>
-  ({ target, name, clientHost }: AppFacts): string =>
-    target ?? clientHost ?? name ?? TEXTS[language].account.unknownApp;
+  ({ target, kind, name, clientHost }: AppFacts): string => {
+    const { unknownApp, appTarget } = TEXTS[language].account;
+    if (target === undefined) return clientHost ?? name ?? unknownApp;
+    if (kind === 'app') return fill(appTarget, { scheme: target });
+    return kind === 'loopback' && name ? named(name, target) : target;
+  };
+
+const named = (what: string, more: string) => `${what} (${more})`;
+
+/** A heading for each: where several go to one place, their names tell them apart. */
+function headingsOf(apps: readonly AppFacts[], language: Language): string[] {
+  const targets = apps.map(targetOf(language));
+  return apps.map(({ name }, i) => {
+    const target = targets[i]!;
+    const isAlone = targets.filter((each) => each === target).length === 1;
+    return isAlone || !name ? target : named(target, name);
+  });
+}
 
 /** How things are put in a language. */
 const forms = (language: Language) => ({

@@ -30,7 +30,7 @@ export interface Reader {
 }
 
 export interface ConsentPage {
-  /** Where the answer goes: a host, or an app's scheme. */
+  /** Where the answer goes: a host, or an app's scheme without colon. */
   readonly target: string;
   readonly targetKind: 'web' | 'loopback' | 'app';
   /** The app whose address that is, if it is on our list. */
@@ -95,10 +95,13 @@ export function createViews(surroundings: Surroundings) {
   return {
     consent(reader: Reader, page: ConsentPage): string {
       const { language } = reader;
-      const { title, problem } = TEXTS[language].consent;
+      const { title, problem, appTarget } = TEXTS[language].consent;
+      const scheme = page.targetKind === 'app' ? page.target : '';
       return draw('./consent', reader, {
         title: page.isMissingChoice ? `${problem}: ${title}` : title,
         ...page,
+        scheme,
+        target: scheme === '' ? page.target : fill(appTarget, { scheme }),
         expires: {
           minutes: minutesBetween(page.now, page.expiresAt, language),
           time: clockTime(page.expiresAt, language),

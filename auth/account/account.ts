@@ -9,7 +9,9 @@ import { withoutPatience } from '../../adapters/patience.ts';
 import type { RateLimits } from '../../adapters/rate-limits.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
 import type { Store } from '../../adapters/store.ts';
+import type { AuditFacts } from '../../audit.ts';
 import type { Config } from '../../config.ts';
+import { StoreUnavailable } from '../../errors.ts';
 import { auditRequest } from '../../http/context.ts';
 import { answerPage } from '../../http/page.ts';
 import type { Views } from '../../views/render.ts';
@@ -17,8 +19,9 @@ import { consentCode, foreignOrigin } from '../csrf.ts';
 import { refusal } from '../events.ts';
 import { readForm, redirect } from '../form.ts';
 import { ACCOUNT_TTL_SECONDS } from '../lifetimes.ts';
-import { accountForged } from '../page-refusals.ts';
+import { accountBusy, accountForged } from '../page-refusals.ts';
 import { PATHS } from '../paths.ts';
+import { doorAfter, wantedBefore } from './door.ts';
 import { createOwnConnections } from './own-connections.ts';
 import { type AccountSession, createAccountSessions } from './sessions.ts';
 import { createAccountSignIn, SIGN_IN_FORM } from './sign-in.ts';
@@ -29,7 +32,7 @@ export interface AccountOptions {
   readonly secrets: Secrets;
   readonly grants: Grants;
   readonly clients: Pick<Clients, 'find'>;
-  readonly connections: Pick<Connections, 'of'>;
+  readonly connections: Pick<Connections, 'of' | 'lacksNone'>;
   readonly ending: GrantEnding;
   readonly neonpanel: NeonpanelLogin;
   readonly views: Views;
@@ -51,7 +54,9 @@ const AT_ONCE = 20;
  * a grant is, the grant says; a connection of somebody else's is treated as one that never was.
  */
 export function createAccount(options: AccountOptions) {
-  const { config, secrets, ending, views } = options;
+  const { config, secrets, views } = options;
+  /** The last of those who disconnect all, by user. */
+  const turns = new Map<string, Promise<void>>();
   const sessions = createAccountSessions(options);
   const own = createOwnConnections(options);
   const { signIn, callback } = createAccountSignIn({ ...options, sessions });
@@ -87,17 +92,20 @@ export function createAccount(options: AccountOptions) {
       csrf: consentCode(ctx, secrets, SIGN_IN_FORM),
       neonpanelHost: new URL(config.neonpanel.url).host,
       minutes: ACCOUNT_TTL_SECONDS / 60,
-      isOver: session === 'over',
+      notice: noticeAt(session, wantedBefore(ctx)),
     };
     answerPage(ctx, (reader) => views.accountSignIn(reader, page));
     return undefined;
   }
 
   async function signOut(ctx: Context): Promise<void> {
-    const { session } = await submission(ctx, 'account.logout');
+    const audit = (facts: AuditFacts<'account.logout'>) =>
+      auditRequest(ctx, 'account.logout', facts);
+    const { session } = await submission(ctx, audit);
     if (session) {
-      await sessions.end(ctx);
-      auditRequest(ctx, 'account.logout', { outcome: 'success', subject: session.subject });
+      const { subject } = session;
+      await sessions.end(ctx).catch(storeAway(audit, { subject }));
+      audit({ outcome: 'success', subject });
     }
     redirect(ctx, PATHS.account);
   }
@@ -122,31 +130,47 @@ export function createAccount(options: AccountOptions) {
 
   /** @param grantId one connection; undefined for all */
   async function disconnect(ctx: Context, grantId?: string): Promise<void> {
-    const { session } = await submission(ctx, 'account.disconnect', grantId);
-    if (!session) return redirect(ctx, PATHS.account);
+    const audit = (facts: AuditFacts<'account.disconnect'>) =>
+      auditRequest(ctx, 'account.disconnect', { ...facts, grant: grantId });
+    const { session } = await submission(ctx, audit);
+    if (!session) return redirect(ctx, doorAfter('disconnect'));
     const { subject } = session;
-    const ended =
+    const done = { subject, count: 0 };
+    const endOne = async (id: string) => {
+      if (await end(ctx, subject, id)) done.count += 1;
+    };
+    const ending =
       grantId === undefined
-        ? await withoutPatience(() => endAll(ctx, subject))
-        : await end(ctx, subject, grantId);
-    const count = Number(ended);
-    auditRequest(ctx, 'account.disconnect', { outcome: 'success', grant: grantId, subject, count });
+        ? alone(subject, () => withoutPatience(() => endAll(subject, endOne)))
+        : endOne(grantId);
+    await ending.catch(storeAway(audit, done, grantId === undefined));
+    audit({ outcome: 'success', ...done });
     redirect(ctx, PATHS.account);
   }
 
-  async function endAll(ctx: Context, subject: string): Promise<number> {
-    let count = 0;
+  async function endAll(subject: string, endOne: (grantId: string) => Promise<void>) {
     for await (const batch of batches(own.all(subject), AT_ONCE)) {
-      const ended = await Promise.all(batch.map((grantId) => end(ctx, subject, grantId)));
-      count += ended.filter(Boolean).length;
+      const results = await Promise.allSettled(batch.map(endOne));
+      const failed = results.find(({ status }) => status === 'rejected');
+      if (failed) throw (failed as PromiseRejectedResult).reason;
     }
-    return count;
+    // Whoever has more than can be listed: all of them were looked at.
+    await options.connections.lacksNone(subject);
+  }
+
+  /** One after the other for each user: with more connections than are listed it looks at everybody's. */
+  function alone(subject: string, work: () => Promise<void>): Promise<void> {
+    const turn = (turns.get(subject) ?? Promise.resolve()).catch(() => {}).then(work);
+    turns.set(subject, turn);
+    const leave = () => turns.get(subject) === turn && turns.delete(subject);
+    void turn.then(leave, leave);
+    return turn;
   }
 
   /** @returns false if there is no such connection of theirs (any more) */
   async function end(ctx: Context, subject: string, grantId: string): Promise<boolean> {
     if (!(await own.find(subject, grantId))) return false;
-    const { grant, listed } = await ending.end(grantId, 'person');
+    const { grant, listed } = await options.ending.end(grantId, 'person');
     if (!grant) return false;
     const { clientId: client_id } = grant;
     auditRequest(ctx, 'grant.ended', {
@@ -163,24 +187,46 @@ export function createAccount(options: AccountOptions) {
   /**
    * A form that was shown to somebody signed in.
    * @returns no session if there is none any more: then nothing is done
-   * @throws PageRefusal 403 if it did not come from our page in that session
+   * @throws PageRefusal 403 if it did not come from our page in that session, 503 if the store is away
    */
   async function submission(
     ctx: Context,
-    what: 'account.logout' | 'account.disconnect',
-    grant?: string,
+    audit: (facts: FactsOfRefusal) => void,
   ): Promise<{ session: AccountSession | undefined }> {
     const form = await readForm(ctx);
     const foreign = foreignOrigin(ctx, config.publicUrl);
-    const session = foreign === undefined ? await sessions.find(ctx) : 'none';
+    const session =
+      foreign === undefined ? await sessions.find(ctx).catch(storeAway(audit)) : 'none';
     const known = typeof session === 'object' ? session : undefined;
     const isOwn = !known || sessions.verifies(known, form.get('csrf') ?? '');
     if (foreign === undefined && isOwn) return { session: known };
     const problem = accountForged(foreign ?? 'form code does not match this session');
     const subject = known?.subject;
-    const facts = { outcome: 'refused', subject, ...refusal(problem) } as const;
-    if (what === 'account.disconnect') auditRequest(ctx, what, { ...facts, grant });
-    else auditRequest(ctx, what, facts);
+    audit({ outcome: 'refused', subject, ...refusal(problem) });
     throw problem;
   }
+}
+
+type FactsOfRefusal = AuditFacts<'account.logout'> & AuditFacts<'account.disconnect'>;
+
+/**
+ * To be given to `catch` where a form of somebody signed in is carried out.
+ *
+ * @param done what is known of it, and was done so far
+ * @param isPartly some of it may have been done
+ * @throws PageRefusal 503 if the store is away, else what it was given
+ */
+const storeAway =
+  (audit: (facts: FactsOfRefusal) => void, done: object = {}, isPartly = false) =>
+  (error: unknown): never => {
+    const told = error instanceof StoreUnavailable ? accountBusy(error, isPartly) : error;
+    audit({ outcome: 'failed', ...done, ...refusal(told) });
+    throw told;
+  };
+
+/** What the door says to somebody who had been inside. */
+function noticeAt(session: 'none' | 'over', wanted: ReturnType<typeof wantedBefore>) {
+  if (wanted === 'disconnect') return 'nothingDone' as const;
+  if (session === 'over') return 'over' as const;
+  return wanted && ('tooLate' as const);
 }

@@ -125,8 +125,8 @@ function describe(clientId: string, { name, redirect }: Partial<ConnectedApp>) {
   const clientHost = isUrlShaped(clientId) ? new URL(clientId).host : undefined;
   const target = redirect === undefined ? undefined : redirectTarget(redirect);
   return {
-    // The port was that of one afternoon.
-    target: target?.kind === 'loopback' ? new URL(redirect!).hostname : target?.name,
+    // The port was that of one afternoon, and the spelling is a matter of taste.
+    target: target?.kind === 'loopback' ? 'localhost' : target?.name,
     kind: target?.kind,
     verifiedApp: redirect === undefined ? undefined : verifiedApp(redirect),
     name,

@@ -5,7 +5,7 @@ import { digest, openIfPossible, type Secrets } from '../../adapters/secrets.ts'
 import type { Key, Store } from '../../adapters/store.ts';
 import { isFresh } from '../../clock.ts';
 import { setHostCookie } from '../../http/cookies.ts';
-import { ACCOUNT_TTL_SECONDS } from '../lifetimes.ts';
+import { ACCOUNT_COOKIE_SECONDS, ACCOUNT_TTL_SECONDS } from '../lifetimes.ts';
 
 /**
  * Who is signed in to the page of connected apps. A session lives half an hour from signing in, however it is used, and
@@ -41,7 +41,7 @@ export function createAccountSessions(options: {
       const stored: Stored = { ...who, startedAt: now() };
       const put = await secrets.seal(stored, sealContext.accountSession(key.tag));
       await store.commit([{ key, expect: 'absent', put, lifetime: ACCOUNT_TTL_SECONDS }]);
-      setHostCookie(ctx, COOKIE, id, ACCOUNT_TTL_SECONDS);
+      setHostCookie(ctx, COOKIE, id, ACCOUNT_COOKIE_SECONDS);
     },
 
     /** @returns `over` if the browser holds one that is no more, or never was. @throws StoreUnavailable */

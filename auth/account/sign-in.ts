@@ -8,12 +8,13 @@ import type { Config } from '../../config.ts';
 import { addressOf } from '../../http/address.ts';
 import { auditRequest } from '../../http/context.ts';
 import { clearBinding, readBinding, setBinding } from '../binding-cookie.ts';
-import { submissionProblem } from '../csrf.ts';
+import { foreignOrigin, hasConsentCookie, submissionProblem } from '../csrf.ts';
 import { refusal } from '../events.ts';
 import { readForm, redirect } from '../form.ts';
 import { createLoginTransactions } from '../login-transaction.ts';
 import { accountForged, accountOver, notSignedIn, signInFailed } from '../page-refusals.ts';
 import { PATHS } from '../paths.ts';
+import { doorAfter } from './door.ts';
 import type { AccountSessions } from './sessions.ts';
 
 /** What the code in the form to sign in is made for, in the place of an interaction. */
@@ -50,9 +51,18 @@ export function createAccountSignIn(options: {
       const code = (await readForm(ctx)).get('csrf') ?? '';
       const form = { uid: SIGN_IN_FORM, code, ownOrigin: config.publicUrl };
       const problem = submissionProblem(ctx, secrets, form);
-      if (problem !== undefined) throw told(ctx, accountForged(problem));
+      if (problem !== undefined) {
+        const refused = told(ctx, accountForged(problem));
+        // A page of ours that was left open for long, or a browser that keeps no cookies: no harm in asking again.
+        const isOld = !foreignOrigin(ctx, config.publicUrl) && !hasConsentCookie(ctx, secrets);
+        if (isOld) return redirect(ctx, doorAfter('sign-in'));
+        throw refused;
+      }
       takeTurn(ctx);
-      const { uid, ...transaction } = await transactions.beginAccount();
+      const { uid, ...transaction } = await transactions
+        .beginAccount()
+        .catch(failed)
+        .catch(tell(ctx));
       const destination = await neonpanel.begin(transaction).catch(failed).catch(tell(ctx));
       setBinding(ctx, uid, transaction.nonce, now());
       redirect(ctx, destination.href);
@@ -62,7 +72,10 @@ export function createAccountSignIn(options: {
     async callback(ctx: Context): Promise<void> {
       const parameters = new URLSearchParams(ctx.querystring);
       const state = parameters.get('state') ?? '';
-      const claimed = await transactions.claimAccount(state, (uid) => readBinding(ctx, uid));
+      const claimed = await transactions
+        .claimAccount(state, (uid) => readBinding(ctx, uid))
+        .catch(failed)
+        .catch(tell(ctx));
       if (typeof claimed === 'string') throw told(ctx, accountOver(claimed));
       clearBinding(ctx, claimed.uid);
       if (parameters.get('error') === 'access_denied') {

@@ -67,11 +67,14 @@ const put = (key: Key, value: object) =>
 const remove = (key: Key) => store.commit([{ key, expect: 'any', remove: true }]);
 const storedGrant = async (grantId: string): Promise<Grant> =>
   JSON.parse((await store.read(grantKey(grantId)))[0]!.value);
-const open = ({ browser }: SignedIn) => browser.goto(`${instances[1]}/account`);
+const open = ({ browser }: Pick<SignedIn, 'browser'>) => browser.goto(`${instances[1]}/account`);
 const call = (base: string, token: string) => callTool(base, token, 'listCompanies');
 
 /** The page, as soon as it is as it should be, or as it is after some seconds. */
-async function until(session: SignedIn, isRight: (page: Page) => boolean): Promise<Page> {
+async function until(
+  session: Pick<SignedIn, 'browser'>,
+  isRight: (page: Page) => boolean,
+): Promise<Page> {
   for (let tries = 0; ; tries++) {
     const page = await open(session);
     if (isRight(page) || tries === 50) return page;
@@ -232,16 +235,44 @@ test.serial(
   async (t) => {
     const { tokens } = await connect(harness, { user: ada });
     const grantId = grantOf(tokens);
-    const grant = await storedGrant(grantId);
+    const keys = [grantKey(grantId), credentialKey(grantId)];
+    const older = await store.read(...keys);
     const session = await openAccount(harness, ada);
     const question = await session.page.follow(`a[href="/account/disconnect/${grantId}"]`);
     t.false(listed(await question.form().submit()).includes(grantId));
-    await put(grantKey(grantId), grant);
-    const page = await open(session);
-    t.true(listed(page).includes(grantId));
+    for (const [i, key] of keys.entries()) {
+      const put = older[i]!.value;
+      await store.commit([{ key, expect: 'any', put, lifetime: 3_600 }]);
+    }
+    t.true(listed(await open(session)).includes(grantId));
+    // It counts again, once nobody can have read it before its end.
+    clock.advance(2 * MINUTE_MS);
+    t.is((await call(url, tokens.access_token)).status, 200);
+    clock.advance(MINUTE_MS);
+    const page = await until(session, (at) => factsOf(at, grantId)[says.calls] === '1');
+    t.is(factsOf(page, grantId)[says.calls], '1');
     await (await page.follow(`a[href="/account/disconnect/${grantId}"]`)).form().submit();
     t.false(listed(await open(session)).includes(grantId));
     t.deepEqual(await store.read(grantKey(grantId)), [undefined]);
+  },
+);
+
+test.serial(
+  'a list that had no room says so until a look at all grants finds that it lacks none',
+  async (t) => {
+    const { tokens } = await connect(harness, { user: bruno });
+    const { browser } = await openAccount(harness, bruno);
+    const session = { browser };
+    const isCrowded = (page: Page) => page.text.includes('You have more connections than can be');
+    await put(listKey('1002'), { connections: {}, ended: [], isIncomplete: true });
+    await remove(complete);
+    const isListed = (page: Page) => listed(page).includes(grantOf(tokens));
+    t.true(isCrowded(await until(session, isListed)), 'it did lack some');
+    for (let tries = 0; tries < 50 && !(await store.read(complete))[0]; tries++) await wait(50);
+    await remove(complete);
+    const page = await until(session, (at) => !isCrowded(at));
+    t.true(isListed(page));
+    t.false(isCrowded(page));
   },
 );
 
@@ -336,6 +367,71 @@ test('what the store does not take is kept, and written when it is back', async 
     ended.map(({ grantId, why }) => [grantId, why]),
     [['two', 'app']],
   );
+});
+
+test('calls that come while others are written, or while the store is away, wait for the next half minute', async (t) => {
+  const ownClock = createClock();
+  const map = createMapStore({ now: ownClock.now });
+  let commits = 0;
+  let isAway = false;
+  let release = () => {};
+  let gate = Promise.resolve();
+  const slow = new Proxy(map, {
+    get(target, name) {
+      if (name !== 'commit') return target[name as keyof Store];
+      return async (...writes: Parameters<Store['commit']>) => {
+        commits += 1;
+        await gate;
+        if (isAway) throw new StoreUnavailable('away');
+        return target.commit(...writes);
+      };
+    },
+  });
+  const connections = createConnections({
+    ...{ store: slow, log, grantLifetimeSeconds: LIFETIME_SECONDS },
+    ...{ now: ownClock.now, lookEveryMs: 5 },
+  });
+  // More than are written side by side.
+  const users = Array.from({ length: 60 }, (_, i) => String(i));
+  const callAll = () => {
+    for (const accountId of users) connections.called({ grantId: `g${accountId}`, accountId });
+  };
+  const calls = async (accountId: string) => {
+    const { connections: uses } = await connections.of(accountId);
+    return uses[`g${accountId}`]?.calls;
+  };
+  const committed = async (count: number) => {
+    for (let tries = 0; commits < count && tries < 400; tries++) await wait(5);
+    // Several looks later it is still so.
+    await wait(60);
+    return commits;
+  };
+  callAll();
+  gate = new Promise((resolve) => (release = resolve));
+  ownClock.advance(30_000);
+  t.is(await committed(50), 50);
+  callAll();
+  release();
+  await committed(60);
+  callAll();
+  t.is(await committed(60), 60, 'not with the next look');
+  ownClock.advance(30_000);
+  t.is(await committed(120), 120);
+  t.deepEqual([await calls('0'), await calls('59')], [3, 3]);
+
+  isAway = true;
+  callAll();
+  ownClock.advance(30_000);
+  t.is(await committed(180), 180);
+  t.is(await committed(180), 180, 'what is away is not asked with every look');
+  ownClock.advance(30_000);
+  t.is(await committed(240), 240);
+  isAway = false;
+  callAll();
+  ownClock.advance(30_000);
+  t.is(await committed(300), 300);
+  t.deepEqual([await calls('0'), await calls('59')], [5, 5]);
+  await connections.close();
 });
 
 const NOW = 1_000_000_000_000;

@@ -4,7 +4,7 @@ import { TEXTS } from '../../views/texts/texts.ts';
 import { errorOf } from '../exactly-once/support.ts';
 import { type Browser, createBrowser, type Page } from '../support/browser.ts';
 import { createClock } from '../support/clock.ts';
-import { startHarness } from '../support/harness.ts';
+import { startHarness, untilReady } from '../support/harness.ts';
 import { answerLogin, callTool, connect, refresh } from '../support/oauth.ts';
 import { recordsOf } from '../support/records.ts';
 import {
@@ -33,6 +33,7 @@ const livesAt = (accessToken: string) =>
     instances.map(async (base) => (await callTool(base, accessToken, 'listCompanies')).status),
   );
 const titleOf = (page: Page) => page.dom.querySelector('h1')!.text;
+const gone = (cookie: string) => `${cookie}=; Path=/; Secure; Max-Age=0`;
 const csrfOf = (page: Page) => page.form('.who form').fields.get('csrf')!;
 
 test.serial(
@@ -87,7 +88,8 @@ test.serial(
     const { page } = await openAccount(harness, ada, { browser });
     const set = page.history.flatMap(({ setCookie }) => setCookie);
     const cookie = set.find((one) => one.startsWith(SESSION_COOKIE))!;
-    t.regex(cookie, /; Path=\/; Max-Age=1800; Secure; HttpOnly; SameSite=Lax$/);
+    // It outlives the session, so that its holder can be told that this is over.
+    t.regex(cookie, /; Path=\/; Max-Age=86400; Secure; HttpOnly; SameSite=Lax$/);
     const first = sessionIn(browser, url)!;
     t.not(first, planted);
     const attacker = createBrowser();
@@ -323,9 +325,12 @@ test.serial(
     t.truthy(logs.find({ event: 'account.disconnect', outcome: 'refused', grant: grantId }).length);
     t.truthy(logs.find({ event: 'account.logout', outcome: 'refused', subject: '1001' }).length);
 
-    // A login that somebody else begun in this browser by sending it there is refused above; so is a GET.
-    for (const path of ['/account/sign-in', '/account/sign-out'])
-      t.is((await browser.goto(url + path)).status, 405);
+    // A login that somebody else begun in this browser by sending it there is refused above; a GET does nothing.
+    for (const path of ['/account/sign-in', '/account/sign-out']) {
+      const back = await browser.goto(url + path);
+      t.deepEqual([back.status, back.url], [200, `${url}/account`]);
+      t.true(listed(back).includes(grantId), 'still signed in');
+    }
   },
 );
 
@@ -367,8 +372,138 @@ test.serial('[T21] a session ends half an hour after signing in, however it is u
   t.is(door.dom.querySelector('[role=status]')!.text, says.over);
   const count = () => logs.find({ event: 'grant.ended' }).length;
   const before = count();
-  t.true(isDoor(await question.form().submit()));
+  const late = await question.form().submit();
+  t.true(isDoor(late));
+  t.is(late.dom.querySelector('[role=status]')!.text, says.nothingDone);
   t.is(count(), before);
+  // Days later the cookie has gone, too.
+  browser.setCookie(url, gone(SESSION_COOKIE));
+  t.is((await browser.goto(`${url}/account`)).dom.querySelector('[role=status]'), null);
+  const later = await question.form().submit();
+  t.true(isDoor(later));
+  t.is(later.dom.querySelector('[role=status]')!.text, says.nothingDone);
+});
+
+test.serial(
+  '[T2] a door that was left open leads back to itself; from there one gets in',
+  async (t) => {
+    const browser = createBrowser();
+    const door = await browser.goto(`${url}/account`);
+    browser.setCookie(url, gone('__Host-neonpanel-consent'));
+    const again = await door.form().submit();
+    t.true(isDoor(again));
+    t.is(again.dom.querySelector('[role=status]')!.text, says.tooLate);
+    t.is(sessionIn(browser, url), undefined);
+    const page = await answerLogin(await again.form().submit(), ada);
+    t.is(page.url, `${url}/account`);
+    t.truthy(sessionIn(browser, url));
+  },
+);
+
+test.serial(
+  'with the store away each form leads back to the page, and says that it may not have been done',
+  async (t) => {
+    const { tokens } = await connect(harness, { user: ada });
+    const { page } = await openAccount(harness, ada);
+    const one = await page.follow(`a[href="/account/disconnect/${grantOf(tokens)}"]`);
+    const all = await page.follow('a[href="/account/disconnect"]');
+    const door = await createBrowser().goto(`${url}/account`);
+    await harness.redis!.kill();
+    const forms = [
+      [door.form(), 'accountAway', 'account.login'],
+      [page.form('.who form'), 'accountBusy', 'account.logout'],
+      [one.form(), 'accountBusy', 'account.disconnect'],
+      [all.form(), 'accountBusy', 'account.disconnect'],
+    ] as const;
+    try {
+      for (const [form, key, event] of forms) {
+        const before = logs.find({ event, outcome: 'failed' }).length;
+        const answer = await form.submit();
+        t.is(answer.status, 503);
+        t.is(titleOf(answer), messages[key].title);
+        t.is(answer.dom.querySelector('main .button')!.getAttribute('href'), '/account');
+        const lines = logs.find({ event, outcome: 'failed' });
+        t.is(lines.length, before + 1, event);
+        t.is(lines.at(-1)!.error, 'temporarily_unavailable');
+      }
+    } finally {
+      await harness.redis!.start();
+      await Promise.all(instances.map(untilReady));
+    }
+    passOneSecond();
+    t.deepEqual(await livesAt(tokens.access_token), [200, 200]);
+  },
+);
+
+test.serial(
+  '[T36] of 20 who send the same form at once one has ended it, and NeonPanel is told once',
+  async (t) => {
+    sandbox.faults.set('offer-revocation');
+    const { tokens } = await connect(harness, { user: ada });
+    const grant = grantOf(tokens);
+    const { browser, page } = await openAccount(harness, ada);
+    const form = { csrf: csrfOf(page) };
+    const counted = () => {
+      const lines = logs.find({ event: 'account.disconnect', outcome: 'success', grant });
+      return lines.map(({ count }) => Number(count)).toSorted();
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        browser.copy().goto(`${instances[i % 2]}/account/disconnect/${grant}`, { form }),
+      ),
+    );
+    t.true(answers.every(({ status }) => status === 200));
+    t.deepEqual(counted(), [...Array<number>(19).fill(0), 1]);
+    t.is(logs.find({ event: 'grant.ended', grant }).length, 1);
+    await logs.waitFor({ event: 'neonpanel.revocation', grant, outcome: 'success' });
+    t.is(logs.find({ event: 'neonpanel.revocation', grant }).length, 1);
+  },
+);
+
+test.serial(
+  'no two apps have one heading; of programs on a computer the name comes first',
+  async (t) => {
+    for (const [client_name, uri] of [
+      ['Claude Code', 'http://localhost:5001/cb'],
+      ['Claude Code', 'http://127.0.0.1:5002/cb'],
+      ['Claude Code', 'http://[::1]:5003/cb'],
+      ['Inspector', 'http://localhost:5004/cb'],
+      ['Ledger', 'https://one.example/cb'],
+      ['Ledger 2', 'https://one.example/cb'],
+      ['Cursor', 'cursor://anysphere.cursor-mcp/oauth/callback'],
+    ] as const)
+      await connect(harness, { user: bruno, metadata: { client_name, redirect_uris: [uri] } });
+    const { page } = await openAccount(harness, bruno);
+    const headings = page.dom.querySelectorAll('section.app h2').map(({ text }) => text);
+    t.is(new Set(headings).size, headings.length, headings.join());
+    for (const heading of [
+      'Claude Code (localhost)',
+      'Inspector (localhost)',
+      'one.example (Ledger)',
+      'one.example (Ledger 2)',
+      'An app with cursor links',
+    ])
+      t.true(headings.includes(heading), `${heading} of ${headings.join()}`);
+  },
+);
+
+test('what an account address does not take is told without speaking of an app', async (t) => {
+  const headers = { accept: 'text/html' };
+  for (const [path, init, status] of [
+    ['/account', { method: 'PUT' }, 405],
+    ['/account/sign-in', { method: 'POST', body: 'x' }, 415],
+    [
+      '/account/sign-out',
+      { method: 'POST', body: new URLSearchParams({ x: 'x'.repeat(99_999) }) },
+      413,
+    ],
+  ] as const) {
+    const answer = await fetch(url + path, { headers, ...init });
+    t.is(answer.status, status);
+    const text = await answer.text();
+    t.true(text.includes(messages.accountNotPossible.text));
+    t.true(text.includes('<a class="button" href="/account">'));
+  }
 });
 
 test.serial(

@@ -103,7 +103,10 @@ storeTest.serial(
     const { page, attempt, complaints } = watched;
     await page.click('#redirect');
     await page.waitForURL(`${url}/interaction/**`);
-    t.is(await page.textContent('h1'), `Connect to ${new URL(connector.origin).host}?`);
+    t.is(
+      await page.textContent('h1'),
+      `Let ${new URL(connector.origin).host} read your NeonPanel data?`,
+    );
     t.true(await page.isVisible('h1 .host'));
     t.regex((await page.textContent('main'))!, /The app says it is called\s+ChatGPT/);
     t.false(await page.isChecked('input[type=checkbox]'));
@@ -196,7 +199,10 @@ storeTest.serial(
     await page.waitForURL((to) => to.origin === sandbox.url);
     await page.goBack();
     await page.waitForURL(`${url}/interaction/**`);
-    t.is(await page.textContent('h1'), `Connect to ${new URL(connector.origin).host}?`);
+    t.is(
+      await page.textContent('h1'),
+      `Let ${new URL(connector.origin).host} read your NeonPanel data?`,
+    );
     t.false(await page.isChecked('input[type=checkbox]'), 'asked anew');
     await page.click('button[value=approve]');
     await signIn(page, harness);

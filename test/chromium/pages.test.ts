@@ -166,6 +166,116 @@ for (const language of languages) {
   });
 }
 
+/** Messages that something did not work: how to come to each, beside those above. */
+const TROUBLES: Record<string, (page: Page) => Promise<unknown>> = {
+  notAnAddress: (page) => page.goto(`${url}/oauth2/authorize?client_id=https:nowhere`),
+  forged: async (page) => {
+    await PAGES['consent, verified']!(page);
+    await submitForged(page);
+  },
+  accountForged: async (page) => {
+    await page.goto(`${url}/account`);
+    await submitForged(page);
+  },
+  declined: async (page) => {
+    await page.goto(await requestOf(connector.redirectUri, 'Declined'));
+    const asked = page.url();
+    await page.click('button[value=deny]');
+    await page.waitForURL((to) => to.href.startsWith(connector.redirectUri));
+    await page.goto(asked);
+  },
+  neonpanelAway: async (page) => {
+    await page.goto(await requestOf(connector.redirectUri, 'Away'));
+    await page.click('button[value=approve]');
+    sandbox.faults.set('html-500', { path: '/oauth2/token', times: 1 });
+    await signIn(page);
+  },
+  used: async (page) => {
+    await page.goto(await requestOf(connector.redirectUri, 'Used'));
+    const asked = page.url();
+    await page.click('button[value=approve]');
+    await signIn(page);
+    await page.waitForURL((to) => to.href.startsWith(connector.redirectUri));
+    await page.goto(asked);
+  },
+  otherBrowser: async (page) => {
+    const request = await requestOf(connector.redirectUri, 'Elsewhere');
+    const elsewhere = await fetch(request, { redirect: 'manual' });
+    await page.goto(new URL(elsewhere.headers.get('location')!, url).href);
+  },
+  accountDenied: async (page) => {
+    await page.goto(`${url}/account`);
+    await page.click('main button');
+    const { searchParams } = new URL(page.url());
+    const back = new URL(searchParams.get('redirect_uri')!);
+    back.searchParams.set('state', searchParams.get('state')!);
+    back.searchParams.set('error', 'access_denied');
+    await page.goto(back.href);
+  },
+  accountAway: async (page) => {
+    await page.goto(`${url}/account`);
+    await page.click('main button');
+    sandbox.faults.set('html-500', { path: '/oauth2/token', times: 1 });
+    await signIn(page);
+  },
+};
+
+const submitForged = (page: Page) =>
+  Promise.all([
+    page.waitForResponse((answer) => answer.request().method() === 'POST'),
+    page.waitForEvent('load'),
+    page.evaluate(() => {
+      const form = document.forms[0]!;
+      (form.elements.namedItem('csrf') as HTMLInputElement).value = 'x';
+      form.submit();
+    }),
+  ]);
+
+async function signIn(page: Page): Promise<void> {
+  await page.waitForURL((to) => to.origin === sandbox.url);
+  const [ada] = sandbox.users as [(typeof sandbox.users)[0]];
+  await page.fill('[name=email]', ada.email);
+  await page.fill('[name=password]', ada.password);
+  await page.press('[name=password]', 'Enter');
+  await page.waitForURL((to) => to.origin !== sandbox.url);
+}
+
+const troubleLanguages: readonly Language[] = process.env.LONG_TESTS ? LANGUAGE_CODES : ['en'];
+for (const language of troubleLanguages) {
+  test.serial(`axe finds nothing on what tells people of trouble, in ${language}`, async (t) => {
+    const { page } = await open(t, language);
+    const isFine = async (key: keyof (typeof TEXTS)['en']['messages']) => {
+      t.is(await page.textContent('h1'), TEXTS[language].messages[key].title, key);
+      t.is(await page.textContent('main > p'), TEXTS[language].messages[key].text, key);
+      t.deepEqual(await violations(page), [], key);
+      if (!process.env.LONG_TESTS) return;
+      await page.emulateMedia({ colorScheme: 'dark' });
+      t.deepEqual(await violations(page, ['color-contrast', 'link-in-text-block']), [], key);
+      await page.emulateMedia({ colorScheme: 'light' });
+    };
+    for (const [key, go] of Object.entries(TROUBLES)) {
+      await context.clearCookies();
+      await go(page);
+      await isFine(key as keyof typeof TEXTS.en.messages);
+    }
+    // One sign-in in a minute, and then no store.
+    const poor = await startHarness({
+      store: 'redis',
+      neonpanelUrl: sandbox.url,
+      env: { RATE_LIMIT_FACTOR: '0.05', NEONPANEL_CLIENT_ID: 'unused' },
+    });
+    t.teardown(() => poor.close());
+    for (let i = 0; i < 2; i++) {
+      await page.goto(`${poor.url}/account`);
+      await page.click('main button');
+    }
+    await isFine('tooMany');
+    await poor.redis!.kill();
+    await page.goto(`${poor.url}/interaction/aaaaaaaaaaaaaaaaaaaaa`);
+    await isFine('tryLater');
+  });
+}
+
 test.serial('axe does find what is wrong', async (t) => {
   const { page } = await open(t);
   await page.goto(`${url}/nowhere`);
@@ -284,7 +394,7 @@ test.serial(
       `- alert "${consent.problem}":`,
       `- heading "${consent.problem}" [level=2]`,
       `- link "${consent.problemChoose}"`,
-      '- heading "Connect to chatgpt.com?" [level=1]',
+      '- heading "Let chatgpt.com read your NeonPanel data?" [level=1]',
     ]);
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');

@@ -122,7 +122,9 @@ export const SHAPES: readonly Shape[] = [
       token_endpoint_auth_method: 'none',
       application_type: 'web',
     },
-    uses: [['cursor://anysphere.cursor-mcp/oauth/callback', 'cursor:']],
+    uses: [
+      ['cursor://anysphere.cursor-mcp/oauth/callback', 'an app on this device (cursor links)'],
+    ],
   },
   {
     name: 'a client that says nothing but what it must',

@@ -164,7 +164,7 @@ export async function restartStore({ redis, instances }: Harness): Promise<void>
   await Promise.all(instances.map(untilReady));
 }
 
-async function untilReady(instance: string): Promise<void> {
+export async function untilReady(instance: string): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     // It may be restarting itself.
     const answer = await fetch(`${instance}/readyz`).catch(() => undefined);

@@ -4,6 +4,9 @@ const over = 'Diese Anmeldung kann nicht mehr abgeschlossen werden';
 const again = 'Gehen Sie zurück zu Ihrer App und verbinden Sie sie noch einmal.';
 const tellMaker = 'Wenn es immer wieder passiert, melden Sie es dem Hersteller der App.';
 
+/** What an app may read, on every page that says so. */
+const data = 'Ihre Firmen, Bestände, Lager, Einstandskosten, COGS, Umsätze und Berichte';
+
 export const de: Texts = {
   layout: {
     sandbox:
@@ -14,25 +17,28 @@ export const de: Texts = {
 
   consent: {
     title: 'Eine App verbinden',
-    heading: 'Mit {target} verbinden?',
+    heading: 'Darf {target} Ihre NeonPanel-Daten lesen?',
     verified: 'Geprüfte Adresse von {app}',
     verifiedMeans:
       'Geprüft heißt: Nach der Liste, die wir führen, gehört diese Adresse zu {app}. Es sagt nichts darüber, was die App mit Ihren Daten macht.',
     saidName: 'Die App nennt sich {name}.',
     describedAt: 'Die App ist unter {host} beschrieben und nennt sich {name}.',
     describedAtOnly: 'Die App ist unter {host} beschrieben.',
-    anyName: 'Einen Namen kann jeder wählen: Es zählt die Adresse oben.',
+    anyName: 'Einen Namen kann jeder wählen.',
+    addressCounts: 'Es zählt die Adresse oben.',
+    /** Stands for {target} where that is an app’s scheme. */
+    appTarget: 'eine App auf diesem Gerät ({scheme}-Links)',
     notThatApp:
       'Die App nennt sich {name}, aber diese Adresse ist keine, die wir von {app} kennen. Fahren Sie nur fort, wenn Sie sie kennen.',
     loopback:
       'Die Antwort geht an ein Programm auf diesem Computer. Fahren Sie nur fort, wenn Sie es gerade selbst gestartet haben.',
     appLink:
-      'Die Antwort geht an eine App auf diesem Gerät, die {target}-Links öffnet. Jede App kann das tun: Fahren Sie nur fort, wenn Sie gerade aus dieser App kommen.',
+      'Die Antwort geht an eine App auf diesem Gerät, die {scheme}-Links öffnet. Jede App kann das tun: Fahren Sie nur fort, wenn Sie gerade aus dieser App kommen.',
     allows: 'Was sie tun darf',
     read: 'Lesen',
-    readAllows:
-      'Ihre Firmen, Bestände, Lager, Einstandskosten, COGS, Umsätze und Berichte in NeonPanel.',
-    readForbids: 'Sie kann nichts ändern oder löschen und sieht nie Ihr NeonPanel-Passwort.',
+    readAllows: `${data} in NeonPanel.`,
+    readForbids:
+      'Sie kann nichts anlegen, ändern oder löschen und sieht nie Ihr NeonPanel-Passwort.',
     write: 'Auch erlauben, Belege anzulegen,',
     writeAllows:
       'zum Beispiel Rechnungen, in NeonPanel. Vorhandenes kann sie auch dann weder ändern noch löschen.',
@@ -57,6 +63,10 @@ export const de: Texts = {
     howLong: 'Sie bleiben hier {minutes} Minuten angemeldet, oder bis Sie sich abmelden.',
     signIn: 'Bei NeonPanel anmelden',
     over: 'Sie sind hier abgemeldet: Ihre Zeit ist um, oder Sie haben sich in einem anderen Tab abgemeldet. Melden Sie sich noch einmal an, um fortzufahren.',
+    nothingDone:
+      'Es wurde nichts getrennt, denn Sie sind hier nicht mehr angemeldet. Melden Sie sich noch einmal an und wiederholen Sie es.',
+    tooLate:
+      'Diese Seite war zu lange offen, oder dieser Browser behält keine Cookies. Bitte drücken Sie die Schaltfläche noch einmal.',
     user: 'Sie sind als NeonPanel-Nutzer {id} angemeldet.',
     companies: 'Zu Ihren Firmen gehören: {names}',
     signOut: 'Abmelden',
@@ -64,14 +74,14 @@ export const de: Texts = {
     noneText: 'Wenn Sie eine App mit Ihrem NeonPanel-Konto verbinden, steht sie hier.',
     connect: 'So verbinden Sie eine App',
     unknownApp: 'Eine App mit unbekannter Adresse',
+    appTarget: 'Eine App mit {scheme}-Links',
     loopback: 'Ein Programm auf dem Computer, auf dem es verbunden wurde.',
-    appLink: 'Eine App auf einem Gerät, die {target}-Links öffnet.',
-    mayRead:
-      'Sie darf Ihre Firmen, Bestände, Lager, Einstandskosten, COGS, Umsätze und Berichte lesen.',
+    appLink: 'Eine App auf einem Gerät, die {scheme}-Links öffnet.',
+    mayRead: `Sie darf ${data} lesen.`,
     mayWrite:
       'Sie darf auch Belege anlegen, zum Beispiel Rechnungen. Vorhandenes kann sie weder ändern noch löschen.',
     mayNotWrite: 'Sie kann nichts anlegen, ändern oder löschen.',
-    first: 'Zuerst verbunden',
+    first: 'Verbunden',
     last: 'Zuletzt benutzt',
     never: 'Noch nicht benutzt',
     calls: 'Anzahl der Aufrufe',
@@ -89,9 +99,9 @@ export const de: Texts = {
     confirmAll: 'Alle Apps trennen?',
     count: 'Verbindungen, die beendet werden: {count}',
     means:
-      'Innerhalb einer Sekunde kommt sie über diesen Server nicht mehr an Ihre NeonPanel-Daten. Was sie vorher gelesen hat, kann sie behalten haben.',
+      'Innerhalb einer Sekunde wird sie über diesen Server nicht mehr an Ihre NeonPanel-Daten kommen. Was sie vorher gelesen hat, kann sie behalten haben.',
     meansAll:
-      'Innerhalb einer Sekunde kommt keine von ihnen über diesen Server mehr an Ihre NeonPanel-Daten. Was sie vorher gelesen haben, können sie behalten haben.',
+      'Innerhalb einer Sekunde wird keine von ihnen mehr über diesen Server an Ihre NeonPanel-Daten kommen. Was sie vorher gelesen haben, können sie behalten haben.',
     keep: 'Abbrechen',
     why: {
       person: 'Sie haben sie hier getrennt.',
@@ -245,6 +255,21 @@ export const de: Texts = {
       title: 'Sie können gerade nicht angemeldet werden',
       text: 'NeonPanel oder ein Teil dieses Dienstes antwortet nicht.',
       todo: 'Versuchen Sie es gleich noch einmal.',
+    },
+    accountBusy: {
+      title: 'Bitte versuchen Sie es gleich noch einmal',
+      text: 'Ein Teil dieses Dienstes antwortet gerade nicht, sodass dies vielleicht nicht ausgeführt wurde.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps, sehen Sie nach, was dort steht, und versuchen Sie es noch einmal.',
+    },
+    accountPartly: {
+      title: 'Es wurde nicht alles ausgeführt',
+      text: 'Ein Teil dieses Dienstes antwortet gerade nicht. Einige Ihrer Apps sind vielleicht schon getrennt, andere nicht.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps, sehen Sie nach, welche noch da sind, und versuchen Sie es noch einmal.',
+    },
+    accountNotPossible: {
+      title: 'Diese Anfrage kann nicht abgeschlossen werden',
+      text: 'Ihr Browser hat etwas gesendet, das diese Seite nicht annimmt.',
+      todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps noch einmal.',
     },
     notAnAddress: {
       title: 'Diese App ist nicht zu erkennen',

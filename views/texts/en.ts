@@ -6,6 +6,9 @@ const over = 'This sign-in can no longer be completed';
 const again = 'Go back to your app and connect again.';
 const tellMaker = 'If it keeps happening, tell the maker of the app.';
 
+/** What an app may read, on every page that says so. */
+const data = 'your companies, inventory, warehouses, landed cost, COGS, revenue and reports';
+
 export const en = {
   /** Around every page. */
   layout: {
@@ -17,25 +20,28 @@ export const en = {
 
   consent: {
     title: 'Connect an app',
-    heading: 'Connect to {target}?',
+    heading: 'Let {target} read your NeonPanel data?',
     verified: 'Verified address of {app}',
     verifiedMeans:
       'Verified means: according to the list we keep, this address belongs to {app}. It says nothing about what the app does with your data.',
     saidName: 'The app says it is called {name}.',
     describedAt: 'The app is described at {host} and says it is called {name}.',
     describedAtOnly: 'The app is described at {host}.',
-    anyName: 'Anyone can choose a name: what counts is the address above.',
+    anyName: 'Anyone can choose a name.',
+    addressCounts: 'What counts is the address above.',
+    /** Stands for {target} where that is an app’s scheme. */
+    appTarget: 'an app on this device ({scheme} links)',
     notThatApp:
       'The app calls itself {name}, but this address is not one that we know of {app}. Continue only if you know it.',
     loopback:
       'The answer goes to a program on this computer. Continue only if you started it yourself just now.',
     appLink:
-      'The answer goes to an app on this device that opens {target} links. Any app can open them: continue only if you started this from that app just now.',
+      'The answer goes to an app on this device that opens {scheme} links. Any app can open them: continue only if you started this from that app just now.',
     allows: 'What it may do',
     read: 'Read',
-    readAllows:
-      'your companies, inventory, warehouses, landed cost, COGS, revenue and reports in NeonPanel.',
-    readForbids: 'It can’t change or delete anything, and never sees your NeonPanel password.',
+    readAllows: `${data} in NeonPanel.`,
+    readForbids:
+      'It can’t create, change or delete anything, and never sees your NeonPanel password.',
     write: 'Also allow it to create documents',
     writeAllows: 'such as bills, in NeonPanel. It still can’t change or delete what is there.',
     writeHint:
@@ -59,6 +65,10 @@ export const en = {
     howLong: 'You stay signed in here for {minutes} minutes, or until you sign out.',
     signIn: 'Sign in at NeonPanel',
     over: 'You are signed out here: your time is over, or you have signed out in another tab. Sign in again to go on.',
+    nothingDone:
+      'Nothing was disconnected, because you are no longer signed in here. Sign in again, and repeat it.',
+    tooLate:
+      'This page was open for too long, or this browser does not keep cookies. Please press the button once more.',
     user: 'You are signed in as NeonPanel user {id}.',
     companies: 'Among your companies: {names}',
     signOut: 'Sign out',
@@ -66,14 +76,14 @@ export const en = {
     noneText: 'An app that you connect to your NeonPanel account will be listed here.',
     connect: 'How to connect an app',
     unknownApp: 'An app of unknown address',
+    appTarget: 'An app with {scheme} links',
     loopback: 'A program on the computer on which it was connected.',
-    appLink: 'An app on a device, which opens {target} links.',
-    mayRead:
-      'It may read your companies, inventory, warehouses, landed cost, COGS, revenue and reports.',
+    appLink: 'An app on a device, which opens {scheme} links.',
+    mayRead: `It may read ${data}.`,
     mayWrite:
       'It may also create documents, such as bills. It can’t change or delete what is there.',
     mayNotWrite: 'It can’t create, change or delete anything.',
-    first: 'First connected',
+    first: 'Connected',
     last: 'Last used',
     never: 'Not used yet',
     calls: 'Number of calls',
@@ -91,9 +101,9 @@ export const en = {
     confirmAll: 'Disconnect all apps?',
     count: 'Connections that will end: {count}',
     means:
-      'It can no longer reach your NeonPanel data through this server, within a second. What it has read before, it may have kept.',
+      'Within a second it will no longer be able to reach your NeonPanel data through this server. What it has read before, it may have kept.',
     meansAll:
-      'None of them can reach your NeonPanel data through this server any more, within a second. What they have read before, they may have kept.',
+      'Within a second none of them will be able to reach your NeonPanel data through this server. What they have read before, they may have kept.',
     keep: 'Cancel',
     why: {
       person: 'You disconnected it here.',
@@ -248,6 +258,21 @@ export const en = {
       title: 'You can’t be signed in right now',
       text: 'NeonPanel, or a part of this service, is not answering.',
       todo: 'Try again in a moment.',
+    },
+    accountBusy: {
+      title: 'Please try again in a moment',
+      text: 'A part of this service is not answering right now, so that this may not have been done.',
+      todo: 'Open the page of your connected apps, see what it says, and try again.',
+    },
+    accountPartly: {
+      title: 'Not everything was done',
+      text: 'A part of this service is not answering right now. Some of your apps may already be disconnected, others not.',
+      todo: 'Open the page of your connected apps, see which ones are left, and try again.',
+    },
+    accountNotPossible: {
+      title: 'This request can’t be completed',
+      text: 'Your browser has sent something that this page does not accept.',
+      todo: 'Open the page of your connected apps again.',
     },
     notAnAddress: {
       title: 'This app can’t be recognised',

@@ -4,6 +4,10 @@ const over = 'Este inicio de sesión ya no se puede completar';
 const again = 'Vuelva a su aplicación y conéctela de nuevo.';
 const tellMaker = 'Si se repite, avise al fabricante de la aplicación.';
 
+/** What an app may read, on every page that says so. */
+const data =
+  'sus empresas, existencias, almacenes, costes puestos en almacén, costes de ventas (COGS), ingresos e informes';
+
 export const es: Texts = {
   layout: {
     sandbox:
@@ -14,25 +18,27 @@ export const es: Texts = {
 
   consent: {
     title: 'Conectar una aplicación',
-    heading: '¿Conectar con {target}?',
+    heading: '¿Permitir que {target} lea sus datos de NeonPanel?',
     verified: 'Dirección verificada de {app}',
     verifiedMeans:
       'Verificada quiere decir: según la lista que mantenemos, esta dirección pertenece a {app}. No dice nada de lo que la aplicación hace con sus datos.',
     saidName: 'La aplicación dice llamarse {name}.',
     describedAt: 'La aplicación está descrita en {host} y dice llamarse {name}.',
     describedAtOnly: 'La aplicación está descrita en {host}.',
-    anyName: 'Cualquiera puede elegir un nombre: lo que cuenta es la dirección de arriba.',
+    anyName: 'Cualquiera puede elegir un nombre.',
+    addressCounts: 'Lo que cuenta es la dirección de arriba.',
+    /** Stands for {target} where that is an app’s scheme. */
+    appTarget: 'una aplicación de este dispositivo (enlaces {scheme})',
     notThatApp:
       'La aplicación se llama a sí misma {name}, pero esta dirección no es una de las que conocemos de {app}. Continúe solo si usted la conoce.',
     loopback:
       'La respuesta va a un programa de este ordenador. Continúe solo si usted mismo acaba de iniciarlo.',
     appLink:
-      'La respuesta va a una aplicación de este dispositivo que abre los enlaces {target}. Cualquier aplicación puede abrirlos: continúe solo si acaba de empezar desde esa aplicación.',
+      'La respuesta va a una aplicación de este dispositivo que abre los enlaces {scheme}. Cualquier aplicación puede abrirlos: continúe solo si acaba de empezar desde esa aplicación.',
     allows: 'Qué podrá hacer',
     read: 'Leer',
-    readAllows:
-      'sus empresas, existencias, almacenes, costes de entrega, costes de ventas (COGS), ingresos e informes en NeonPanel.',
-    readForbids: 'No puede cambiar ni borrar nada, y nunca ve su contraseña de NeonPanel.',
+    readAllows: `${data} en NeonPanel.`,
+    readForbids: 'No puede crear, cambiar ni borrar nada, y nunca ve su contraseña de NeonPanel.',
     write: 'Permitirle también crear documentos,',
     writeAllows:
       'por ejemplo facturas, en NeonPanel. Sigue sin poder cambiar ni borrar lo que ya existe.',
@@ -56,6 +62,10 @@ export const es: Texts = {
     howLong: 'Su sesión aquí dura {minutes} minutos, o hasta que la cierre.',
     signIn: 'Iniciar sesión en NeonPanel',
     over: 'Su sesión ha terminado: se acabó el tiempo o la cerró en otra pestaña. Inicie sesión otra vez para continuar.',
+    nothingDone:
+      'No se ha desconectado nada, porque su sesión aquí ha terminado. Inicie sesión otra vez y repítalo.',
+    tooLate:
+      'Esta página estuvo abierta demasiado tiempo, o este navegador no guarda cookies. Pulse el botón otra vez.',
     user: 'Ha iniciado sesión como usuario {id} de NeonPanel.',
     companies: 'Entre sus empresas: {names}',
     signOut: 'Cerrar sesión',
@@ -63,14 +73,14 @@ export const es: Texts = {
     noneText: 'Una aplicación que conecte a su cuenta de NeonPanel aparecerá aquí.',
     connect: 'Cómo conectar una aplicación',
     unknownApp: 'Una aplicación de dirección desconocida',
+    appTarget: 'Una aplicación con enlaces {scheme}',
     loopback: 'Un programa en el ordenador en el que se conectó.',
-    appLink: 'Una aplicación en un dispositivo, que abre enlaces {target}.',
-    mayRead:
-      'Puede leer sus empresas, inventario, almacenes, costes de importación, COGS, ingresos e informes.',
+    appLink: 'Una aplicación en un dispositivo, que abre enlaces {scheme}.',
+    mayRead: `Puede leer ${data}.`,
     mayWrite:
       'También puede crear documentos, por ejemplo facturas. No puede cambiar ni borrar lo que hay.',
     mayNotWrite: 'No puede crear, cambiar ni borrar nada.',
-    first: 'Primera conexión',
+    first: 'Conectada',
     last: 'Último uso',
     never: 'Aún sin usar',
     calls: 'Número de llamadas',
@@ -88,9 +98,9 @@ export const es: Texts = {
     confirmAll: '¿Desconectar todas las aplicaciones?',
     count: 'Conexiones que terminarán: {count}',
     means:
-      'En menos de un segundo deja de tener acceso a sus datos de NeonPanel a través de este servidor. Puede haber guardado lo que leyó antes.',
+      'En menos de un segundo dejará de tener acceso a sus datos de NeonPanel a través de este servidor. Puede haber guardado lo que leyó antes.',
     meansAll:
-      'En menos de un segundo ninguna tiene ya acceso a sus datos de NeonPanel a través de este servidor. Pueden haber guardado lo que leyeron antes.',
+      'En menos de un segundo ninguna tendrá ya acceso a sus datos de NeonPanel a través de este servidor. Pueden haber guardado lo que leyeron antes.',
     keep: 'Cancelar',
     why: {
       person: 'Usted la desconectó aquí.',
@@ -245,6 +255,21 @@ export const es: Texts = {
       title: 'Ahora mismo no se puede iniciar sesión',
       text: 'NeonPanel o una parte de este servicio no responde.',
       todo: 'Inténtelo de nuevo en un momento.',
+    },
+    accountBusy: {
+      title: 'Inténtelo de nuevo en un momento',
+      text: 'Una parte de este servicio no responde ahora mismo, así que es posible que esto no se haya hecho.',
+      todo: 'Abra la página de sus aplicaciones conectadas, vea qué dice e inténtelo de nuevo.',
+    },
+    accountPartly: {
+      title: 'No se ha hecho todo',
+      text: 'Una parte de este servicio no responde ahora mismo. Puede que algunas de sus aplicaciones ya estén desconectadas y otras no.',
+      todo: 'Abra la página de sus aplicaciones conectadas, vea cuáles quedan e inténtelo de nuevo.',
+    },
+    accountNotPossible: {
+      title: 'Esta solicitud no se puede completar',
+      text: 'Su navegador ha enviado algo que esta página no acepta.',
+      todo: 'Abra otra vez la página de sus aplicaciones conectadas.',
     },
     notAnAddress: {
       title: 'No se puede reconocer esta aplicación',

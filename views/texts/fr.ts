@@ -4,6 +4,10 @@ const over = 'Cette connexion ne peut plus être terminée';
 const again = 'Retournez dans votre application et connectez-la de nouveau.';
 const tellMaker = 'Si cela se répète, prévenez l’éditeur de l’application.';
 
+/** What an app may read, on every page that says so. */
+const data =
+  'vos sociétés, stocks, entrepôts, coûts rendus, coûts des ventes (COGS), chiffres d’affaires et rapports';
+
 export const fr: Texts = {
   layout: {
     sandbox:
@@ -14,26 +18,28 @@ export const fr: Texts = {
 
   consent: {
     title: 'Connecter une application',
-    heading: 'Se connecter à {target} ?',
+    heading: 'Autoriser {target} à lire vos données NeonPanel ?',
     verified: 'Adresse vérifiée de {app}',
     verifiedMeans:
       'Vérifiée veut dire : selon la liste que nous tenons, cette adresse appartient à {app}. Cela ne dit rien de ce que l’application fait de vos données.',
     saidName: 'L’application dit s’appeler {name}.',
     describedAt: 'L’application est décrite sur {host} et dit s’appeler {name}.',
     describedAtOnly: 'L’application est décrite sur {host}.',
-    anyName: 'N’importe qui peut choisir un nom : c’est l’adresse ci-dessus qui compte.',
+    anyName: 'N’importe qui peut choisir un nom.',
+    addressCounts: 'C’est l’adresse ci-dessus qui compte.',
+    /** Stands for {target} where that is an app’s scheme. */
+    appTarget: 'une application de cet appareil (liens {scheme})',
     notThatApp:
       'L’application se nomme {name}, mais cette adresse n’est pas une de celles que nous connaissons de {app}. Ne continuez que si vous la connaissez.',
     loopback:
       'La réponse est envoyée à un programme sur cet ordinateur. Ne continuez que si vous venez de le lancer vous-même.',
     appLink:
-      'La réponse est envoyée à une application de cet appareil qui ouvre les liens {target}. Toute application peut le faire : ne continuez que si vous venez de cette application.',
+      'La réponse est envoyée à une application de cet appareil qui ouvre les liens {scheme}. Toute application peut le faire : ne continuez que si vous venez de cette application.',
     allows: 'Ce qu’elle pourra faire',
     read: 'Lire',
-    readAllows:
-      'vos sociétés, stocks, entrepôts, coûts de revient rendus, coûts des ventes (COGS), chiffres d’affaires et rapports dans NeonPanel.',
+    readAllows: `${data} dans NeonPanel.`,
     readForbids:
-      'Elle ne peut rien modifier ni supprimer, et ne voit jamais votre mot de passe NeonPanel.',
+      'Elle ne peut rien créer, modifier ni supprimer, et ne voit jamais votre mot de passe NeonPanel.',
     write: 'Lui permettre aussi de créer des documents,',
     writeAllows:
       'par exemple des factures, dans NeonPanel. Elle ne peut toujours ni modifier ni supprimer ce qui existe.',
@@ -58,6 +64,10 @@ export const fr: Texts = {
       'Votre session reste ouverte ici {minutes} minutes, ou jusqu’à ce que vous la fermiez.',
     signIn: 'Se connecter chez NeonPanel',
     over: 'Votre session est terminée : son temps est écoulé, ou vous l’avez fermée dans un autre onglet. Connectez-vous à nouveau pour continuer.',
+    nothingDone:
+      'Rien n’a été déconnecté, car votre session ici est terminée. Connectez-vous à nouveau et recommencez.',
+    tooLate:
+      'Cette page est restée ouverte trop longtemps, ou ce navigateur ne conserve pas les cookies. Appuyez encore une fois sur le bouton.',
     user: 'Vous êtes connecté en tant qu’utilisateur NeonPanel {id}.',
     companies: 'Parmi vos sociétés : {names}',
     signOut: 'Fermer la session',
@@ -65,14 +75,14 @@ export const fr: Texts = {
     noneText: 'Une application que vous connectez à votre compte NeonPanel apparaîtra ici.',
     connect: 'Comment connecter une application',
     unknownApp: 'Une application d’adresse inconnue',
+    appTarget: 'Une application à liens {scheme}',
     loopback: 'Un programme sur l’ordinateur où il a été connecté.',
-    appLink: 'Une application sur un appareil, qui ouvre les liens {target}.',
-    mayRead:
-      'Elle peut lire vos sociétés, stocks, entrepôts, coûts de revient, COGS, revenus et rapports.',
+    appLink: 'Une application sur un appareil, qui ouvre les liens {scheme}.',
+    mayRead: `Elle peut lire ${data}.`,
     mayWrite:
       'Elle peut aussi créer des documents, par exemple des factures. Elle ne peut ni modifier ni supprimer ce qui existe.',
     mayNotWrite: 'Elle ne peut rien créer, modifier ni supprimer.',
-    first: 'Première connexion',
+    first: 'Connectée',
     last: 'Dernière utilisation',
     never: 'Pas encore utilisée',
     calls: 'Nombre d’appels',
@@ -90,9 +100,9 @@ export const fr: Texts = {
     confirmAll: 'Déconnecter toutes les applications ?',
     count: 'Connexions qui prendront fin : {count}',
     means:
-      'En moins d’une seconde, elle n’a plus accès à vos données NeonPanel par ce serveur. Elle peut avoir conservé ce qu’elle a lu auparavant.',
+      'En moins d’une seconde, elle n’aura plus accès à vos données NeonPanel par ce serveur. Elle peut avoir conservé ce qu’elle a lu auparavant.',
     meansAll:
-      'En moins d’une seconde, aucune n’a plus accès à vos données NeonPanel par ce serveur. Elles peuvent avoir conservé ce qu’elles ont lu auparavant.',
+      'En moins d’une seconde, aucune n’aura plus accès à vos données NeonPanel par ce serveur. Elles peuvent avoir conservé ce qu’elles ont lu auparavant.',
     keep: 'Annuler',
     why: {
       person: 'Vous l’avez déconnectée ici.',
@@ -248,6 +258,21 @@ export const fr: Texts = {
       title: 'La connexion est impossible pour le moment',
       text: 'NeonPanel ou une partie de ce service ne répond pas.',
       todo: 'Réessayez dans un instant.',
+    },
+    accountBusy: {
+      title: 'Réessayez dans un instant',
+      text: 'Une partie de ce service ne répond pas pour le moment : il se peut que rien n’ait été fait.',
+      todo: 'Ouvrez la page de vos applications connectées, voyez ce qu’elle indique et réessayez.',
+    },
+    accountPartly: {
+      title: 'Tout n’a pas été fait',
+      text: 'Une partie de ce service ne répond pas pour le moment. Certaines de vos applications sont peut-être déjà déconnectées, d’autres non.',
+      todo: 'Ouvrez la page de vos applications connectées, voyez lesquelles restent et réessayez.',
+    },
+    accountNotPossible: {
+      title: 'Cette demande ne peut pas aboutir',
+      text: 'Votre navigateur a envoyé quelque chose que cette page n’accepte pas.',
+      todo: 'Ouvrez à nouveau la page de vos applications connectées.',
     },
     notAnAddress: {
       title: 'Cette application ne peut pas être reconnue',

@@ -4,6 +4,9 @@ const over = 'このサインインはもう完了できません';
 const again = 'アプリに戻って、もう一度接続してください。';
 const tellMaker = '何度も起きる場合は、アプリの開発元に知らせてください。';
 
+/** What an app may read, on every page that says so. */
+const data = '会社、在庫、倉庫、着荷原価、売上原価（COGS）、売上、レポート';
+
 export const ja: Texts = {
   layout: {
     sandbox:
@@ -14,25 +17,27 @@ export const ja: Texts = {
 
   consent: {
     title: 'アプリの接続',
-    heading: '{target} に接続しますか？',
+    heading: '{target} に NeonPanel データの読み取りを許可しますか？',
     verified: '{app} の確認済みアドレス',
     verifiedMeans:
       '「確認済み」とは、当方の一覧でこのアドレスが {app} のものだという意味です。アプリがデータをどう扱うかを保証するものではありません。',
     saidName: 'アプリは{name}と名乗っています。',
     describedAt: 'アプリの説明は {host} にあり、{name}と名乗っています。',
     describedAtOnly: 'アプリの説明は {host} にあります。',
-    anyName: '名前は誰でも自由に付けられます。大切なのは上のアドレスです。',
+    anyName: '名前は誰でも自由に付けられます。',
+    addressCounts: '大切なのは上のアドレスです。',
+    /** Stands for {target} where that is an app’s scheme. */
+    appTarget: 'この端末上のアプリ（{scheme} リンク）',
     notThatApp:
       'アプリは{name}と名乗っていますが、これは当方が知っている {app} のアドレスではありません。心当たりがある場合だけ続けてください。',
     loopback:
       '応答は、このコンピューター上のプログラムに送られます。たった今ご自分で起動した場合だけ続けてください。',
     appLink:
-      '応答は、{target} のリンクを開くこの端末上のアプリに送られます。このリンクはどのアプリでも開けるため、たった今そのアプリから操作を始めた場合だけ続けてください。',
+      '応答は、{scheme} のリンクを開くこの端末上のアプリに送られます。このリンクはどのアプリでも開けるため、たった今そのアプリから操作を始めた場合だけ続けてください。',
     allows: 'アプリに許可すること',
     read: '読み取り：',
-    readAllows:
-      'NeonPanel にある会社、在庫、倉庫、輸入諸掛込みの原価、売上原価（COGS）、売上、レポート。',
-    readForbids: '変更や削除はできません。NeonPanel のパスワードを見ることもありません。',
+    readAllows: `NeonPanel にある${data}。`,
+    readForbids: '作成、変更、削除はできません。NeonPanel のパスワードを見ることもありません。',
     write: '書類の作成も許可する：',
     writeAllows:
       'NeonPanel に請求書などの書類を作成できます。この場合も、すでにあるものの変更や削除はできません。',
@@ -56,6 +61,10 @@ export const ja: Texts = {
     howLong: 'ここでのサインインは {minutes} 分間、またはサインアウトするまで有効です。',
     signIn: 'NeonPanel でサインイン',
     over: 'サインアウトされています。有効時間が過ぎたか、別のタブでサインアウトしました。続けるにはもう一度サインインしてください。',
+    nothingDone:
+      'ここでのサインインが終了しているため、何も解除されていません。もう一度サインインして、やり直してください。',
+    tooLate:
+      'このページを開いてから時間がたちすぎたか、このブラウザーが Cookie を保存していません。ボタンをもう一度押してください。',
     user: 'NeonPanel ユーザー {id} としてサインインしています。',
     companies: '会社（一部）：{names}',
     signOut: 'サインアウト',
@@ -63,12 +72,13 @@ export const ja: Texts = {
     noneText: 'NeonPanel アカウントに接続したアプリがここに表示されます。',
     connect: 'アプリの接続方法',
     unknownApp: 'アドレスが不明なアプリ',
+    appTarget: '{scheme} リンクを使うアプリ',
     loopback: '接続したコンピューター上のプログラムです。',
-    appLink: '{target} のリンクを開く、端末上のアプリです。',
-    mayRead: '会社、在庫、倉庫、仕入諸掛込み原価、売上原価、売上、レポートを読み取れます。',
+    appLink: '{scheme} のリンクを開く、端末上のアプリです。',
+    mayRead: `${data}を読み取れます。`,
     mayWrite: '請求書などの書類を作成することもできます。既存のものの変更や削除はできません。',
     mayNotWrite: '作成、変更、削除はできません。',
-    first: '最初の接続',
+    first: '接続日時',
     last: '最後の利用',
     never: 'まだ利用されていません',
     calls: '呼び出し回数',
@@ -241,6 +251,21 @@ export const ja: Texts = {
       title: '現在サインインできません',
       text: 'NeonPanel またはこのサービスの一部が応答していません。',
       todo: 'しばらくしてからもう一度お試しください。',
+    },
+    accountBusy: {
+      title: 'しばらくしてからもう一度お試しください',
+      text: 'このサービスの一部が現在応答していないため、実行されていない可能性があります。',
+      todo: '接続中のアプリのページを開いて状態を確認し、もう一度お試しください。',
+    },
+    accountPartly: {
+      title: '一部しか実行されていません',
+      text: 'このサービスの一部が現在応答していません。すでに接続が解除されたアプリと、まだのアプリがある可能性があります。',
+      todo: '接続中のアプリのページを開いて残っているものを確認し、もう一度お試しください。',
+    },
+    accountNotPossible: {
+      title: 'このリクエストは完了できません',
+      text: 'このページで受け付けられないものがブラウザーから送信されました。',
+      todo: '接続中のアプリのページをもう一度開いてください。',
     },
     notAnAddress: {
       title: 'このアプリを確認できません',

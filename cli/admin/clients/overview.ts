@@ -78,6 +78,7 @@ export function rowWithout(clientId: string, use: Use | undefined): ClientRow {
 
 function hostOf(redirectUri: string): string {
   const { kind, name } = redirectTarget(redirectUri);
+  if (kind === 'app') return `${name}:`;
   return kind === 'loopback' ? 'loopback' : name;
 }
 
