@@ -173,7 +173,7 @@ test.serial(
   '[D18] when NeonPanel can’t be reached, trying again takes up the same request',
   async (t) => {
     const { page, browser, attempt, uid } = await openConsent(harness);
-    sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
+    sandbox.faults.set('html-500', { operation: 'metadata', times: 2 });
     const away = await answerConsent(page, { write: true });
     refusedByPage(t, harness, away, 502);
     tellsThat(t, away, 'neonpanelAway');

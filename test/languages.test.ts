@@ -134,7 +134,7 @@ test('links on the page switch the language, and the request goes on to its end'
   t.regex(kept!, /^__Host-neonpanel-language=chosen-de; Path=\/; Max-Age=3600; Secure; HttpOnly;/);
 
   // Pages further on have nothing in their address that would tell.
-  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
+  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 2 });
   const away = await answerConsent(german);
   t.is(away.dom.querySelector('h1')?.text, TEXTS.de.messages.neonpanelAway.title);
   const again = await away.follow('a.button');

@@ -27,7 +27,7 @@ async function allPages(): Promise<[what: string, page: Page][]> {
     metadata: { client_name: 'Desk <i>app</i>', redirect_uris: ['http://127.0.0.1:1/cb'] },
   });
   const spoilt = await openConsent(harness);
-  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 1 });
+  harness.sandbox.faults.set('html-500', { operation: 'metadata', times: 2 });
   const retry = await answerConsent(spoilt.page);
   return [
     ['home', await browser.goto(`${url}/`)],

@@ -81,7 +81,8 @@ export function createBreaker(log: Log): Breaker {
     isOpen = open;
     if (open) closedUntil = performance.now() + PAUSE_MS;
     tell(log, 'neonpanel.breaker', { isOpen });
-    log.warn({ event: open ? 'neonpanel.away' : 'neonpanel.back' });
+    if (open) log.warn({ event: 'neonpanel.away' });
+    else log.warn({ event: 'neonpanel.back' });
   }
 
   return {

@@ -265,7 +265,8 @@ for (const store of STORES) {
       const signingIn = page.dom.querySelector('input[type=password]');
       page = await (signingIn ? answerLogin(page, standIn.user) : answerConsent(page));
     }
-    t.true(failures.length >= 4, failures.join());
+    // What it says of itself and its keys are asked for twice; registration, login and tokens are not.
+    t.true(failures.length >= 3, failures.join());
     const code = page.stoppedAt?.searchParams.get('code');
     t.truthy(code);
     const { body: tokens, status } = await redeem(url, attempt, code!);
