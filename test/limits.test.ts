@@ -82,6 +82,7 @@ test('docs/limits.md states what the code says', (t) => {
 /** Made and dropped within a call, or as large as the program. */
 const WITHIN_A_CALL = [
   'adapters/connection-list.ts',
+  'adapters/missing-connections.ts',
   'adapters/redis/redis.ts',
   'adapters/sealed-records.ts',
   'adapters/secrets.ts',
