@@ -12,6 +12,8 @@ const REQUEST_TIMEOUT_MS = 14_000;
 const NOTICED_WITHIN_MS = 1_000;
 /** Of an answer whose reader takes nothing for so long, the connection is closed: it holds memory that others wait for. */
 const UNREAD_MS = 15_000;
+/** Nor may it be taken byte by byte for ever: the largest one, of twenty calls, has some ten megabytes. */
+const TAKEN_WITHIN_MS = 120_000;
 /** A connection that was just made gets this long to send its request. */
 const FIRST_REQUEST_MS = 1_000;
 const SWEEP_MS = 50;
@@ -19,8 +21,10 @@ const SWEEP_MS = 50;
 const HOLD_MS = 100;
 
 export interface Patience {
-  /** See UNREAD_MS; lowered by tests. */
+  /** See UNREAD_MS; lowered by tests, as is the other. */
   readonly unreadMs: number;
+  /** See TAKEN_WITHIN_MS. */
+  readonly takenWithinMs: number;
 }
 
 export interface Listening {
@@ -46,7 +50,7 @@ export async function listen(
   host: string,
   port: number,
   sockets: Sockets,
-  { unreadMs = UNREAD_MS }: Partial<Patience> = {},
+  { unreadMs = UNREAD_MS, takenWithinMs = TAKEN_WITHIN_MS }: Partial<Patience> = {},
 ): Promise<Listening> {
   const traffic = createTraffic();
   const bind = (...address: [host: string, port: number]) => bindTo(handler, sockets, ...address);
@@ -56,6 +60,11 @@ export async function listen(
     // Counts from the last byte that went either way. Without an answer that waits to be read it says nothing.
     res.setTimeout(unreadMs, () => {
       if (req.socket.writableLength > 0) req.socket.destroy();
+    });
+    res.once('prefinish', () => {
+      if (req.socket.writableLength === 0) return;
+      const cut = setTimeout(() => req.socket.destroy(), takenWithinMs).unref();
+      res.once('close', () => clearTimeout(cut));
     });
     traffic.begin(req.socket, res, () => serve(req, res));
   };

@@ -5,6 +5,9 @@ import test from 'ava';
 import { createAnswerRoom, TooMuchAtOnce } from '../adapters/neonpanel/answer-room.ts';
 import { tools } from '../mcp/tools/index.ts';
 import { send } from './raw-http.ts';
+import { listen } from '../http/listen.ts';
+import { createSockets, socketLimits } from '../http/sockets.ts';
+import { createLog } from '../log.ts';
 import { startHarness } from './support/harness.ts';
 import { callTool, connect } from './support/oauth.ts';
 import { calls, fixtures } from './tools/support/fixtures.ts';
@@ -363,6 +366,28 @@ test('[X21] room for answers is given in turn, given back with the request, and 
   five.close();
   t.is(room.held, 0);
   await t.throwsAsync(one.reserve(101, forever), { instanceOf: TooMuchAtOnce });
+});
+
+test('[X33] an answer of which a little is taken now and then is not held for ever', async (t) => {
+  const log = createLog('silent');
+  const sockets = createSockets(socketLimits({ isAlone: true }), log);
+  const held = Promise.withResolvers<boolean>();
+  const server = await listen(
+    (_, answer) => {
+      answer.once('close', () => held.resolve(answer.writableFinished));
+      answer.end(Buffer.alloc(16 * MIB));
+    },
+    '127.0.0.1',
+    0,
+    sockets,
+    { unreadMs: 600_000, takenWithinMs: 500 },
+  );
+  const reader = unread(`http://127.0.0.1:${server.port}`, 'of nobody', {}, {});
+  const sips = setInterval(() => reader.read(16 * 1024), 50);
+  t.is(await Promise.race([held.promise, wait(20_000, 'still held')]), false);
+  clearInterval(sips);
+  reader.destroy();
+  await server.close();
 });
 
 /** What comes back to a head that announces a body of which one byte is sent. */

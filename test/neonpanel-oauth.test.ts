@@ -187,6 +187,18 @@ test.serial(
       }
     }
     t.is(neonpanel.asked(PATHS.token).length, before + 4);
+    const wait = async (work: Promise<unknown>) =>
+      (await t.throwsAsync(work, { instanceOf: NeonpanelError }))!.retryAfterSeconds;
+    // Asked no more, it has a wait of ours.
+    neonpanel.on(PATHS.token, reset);
+    for (let i = 0; i < 10; i++) await wait(refresh());
+    t.is(await wait(refresh()), 2);
+    const other = loginAt(neonpanel.url);
+    t.teardown(other.close);
+    neonpanel.on(PATHS.metadata, (response) =>
+      response.writeHead(503, { 'retry-after': '18' }).end(),
+    );
+    t.is(await wait(other.complete()), 18);
   },
 );
 
@@ -490,6 +502,14 @@ test.serial(
       await t.throwsAsync(hurried(at(path)), { name: 'TimeoutError' });
     }
     await t.throwsAsync(fetch(at('/exact'), { signal: AbortSignal.abort() }));
+    // Its time ends while all connections are taken, too, and then it never was sent.
+    const asked = server.requests.length;
+    const all = Array.from({ length: 16 }, () => hurried(at('/hang')).catch(() => {}));
+    await t.throwsAsync(hurried(at('/exact'), { signal: AbortSignal.timeout(60) }), {
+      message: 'no connection was free in time',
+    });
+    await Promise.all(all);
+    t.is(server.requests.slice(asked).filter(({ url }) => url.pathname === '/exact').length, 0);
     t.is(server.requests.filter((r) => r.headers['accept-encoding'] !== 'identity').length, 0);
     for (let i = 0; open.size > 0 && i < 100; i++) await sleep(20);
     t.is(open.size, 0, 'answers still open');

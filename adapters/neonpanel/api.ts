@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
 import type { Log } from '../../log.ts';
 import { type AnswerRoom, createAnswerRoom, TooMuchAtOnce } from './answer-room.ts';
-import { type Accounted, attempt, heardIn, noteDispatch, type Outcome, seenIn } from './attempt.ts';
+import { type Accounted, attempt, heardIn, type Outcome, seenIn } from './attempt.ts';
 import type { Breaker } from './breaker.ts';
 import { startBudget, type Budget } from './budget.ts';
 import { createFairTurns, NoTurn } from './fair-turns.ts';
@@ -14,6 +14,7 @@ import {
   type NeonpanelApi,
 } from './neonpanel.ts';
 import { requestTarget, type ArrayStyle } from './request.ts';
+import { noteDispatch } from './sending.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 const CONNECTIONS = 64;

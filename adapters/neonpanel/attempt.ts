@@ -10,6 +10,7 @@ import { NeonpanelError, type ApiRequest, type ApiResponse } from './neonpanel.t
 import { operationOf } from './operation-name.ts';
 import { requestHeaders } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
+import type { Sending } from './sending.ts';
 
 export type Accounted = ApiRequest & { readonly answers: AnswerAccount };
 
@@ -70,22 +71,6 @@ export async function attempt(
     };
   }
 }
-
-interface Sending {
-  isSent: boolean;
-}
-
-/** Notes of each request of `attempt` whether it got a connection. What had none can't have been carried out. */
-export const noteDispatch: Dispatcher.DispatcherComposeInterceptor =
-  (dispatch) => (options, handler) => {
-    const { sending } = options as { sending?: Sending };
-    const start = handler.onRequestStart;
-    handler.onRequestStart = (controller, context) => {
-      if (sending) sending.isSent = true;
-      start?.call(handler, controller, context);
-    };
-    return dispatch(options, handler);
-  };
 
 /** Of a change it is not known what became of it; what was only read can be read in parts. */
 function tooLarge({ method }: ApiRequest, { status }: RawAnswer): Outcome {

@@ -5,6 +5,7 @@ import { bytesOf } from '../bounded-bytes.ts';
 import { type Breaker, type Heard, isNobodyHome, isTooLate } from './breaker.ts';
 import { NeonpanelError } from './neonpanel.ts';
 import { operationOf } from './operation-name.ts';
+import { noteDispatch, type Sending } from './sending.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 /**
@@ -26,6 +27,7 @@ export interface BoundedInit {
   mayRepeat?: boolean;
 }
 
+const CONNECTIONS = 16;
 /** Making a connection takes no longer, so that a machine that is away is told from an answer that is late. */
 const CONNECT_TIMEOUT_MS = 3_000;
 /** A second attempt must have this much of the time left. */
@@ -44,7 +46,14 @@ export function createBoundedFetch(options: {
 }): BoundedFetch {
   const { timeoutMs, maxBytes, breaker, watch } = options;
   const connectTimeout = Math.min(timeoutMs, CONNECT_TIMEOUT_MS);
-  const dispatcher = new Agent({ connections: 16, pipelining: 1, connectTimeout });
+  const agent = new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    // HTTP/1.1, as for the API: giving up on a request closes its own socket and nobody else's.
+    allowH2: false,
+    connectTimeout,
+  });
+  const dispatcher = agent.compose(noteDispatch);
 
   const fetch = async (url: string | URL, init: BoundedInit = {}): Promise<Response> => {
     const started = performance.now();
@@ -87,13 +96,21 @@ export function createBoundedFetch(options: {
     init: BoundedInit,
     deadline: AbortSignal,
   ): Promise<Response> => {
-    const { statusCode, headers, body } = await request(url, {
+    const signal = init.signal ? AbortSignal.any([deadline, init.signal]) : deadline;
+    const sending: Sending = { isSent: false };
+    const options = {
       dispatcher,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
       headers: plainHeaders(init.headers),
       body: init.body == null ? null : String(init.body),
-      signal: init.signal ? AbortSignal.any([deadline, init.signal]) : deadline,
-    });
+      signal,
+      sending,
+    };
+    // While it waits for a connection undici does not listen to the signal.
+    const { statusCode, headers, body } = await Promise.race([
+      request(url, options),
+      endOf(signal, sending),
+    ]);
     const tooLarge = () => new TooLarge(`answer of more than ${maxBytes} bytes`);
     const bytes = await bytesOf(body, maxBytes, tooLarge);
     const answer = new Headers();
@@ -103,10 +120,21 @@ export function createBoundedFetch(options: {
     const noBody = [101, 204, 205, 304].includes(statusCode);
     return new Response(noBody ? null : bytes, { status: statusCode, headers: answer });
   };
-  return Object.assign(fetch, { close: () => dispatcher.close() });
+  return Object.assign(fetch, { close: () => agent.close() });
 }
 
 class TooLarge extends Error {}
+/** All connections were taken for the whole of its time, which says nothing about NeonPanel. */
+class NeverSent extends Error {}
+
+/** @throws NeverSent, or the reason of the signal */
+const endOf = (signal: AbortSignal, sending: Sending) =>
+  new Promise<never>((_, reject) => {
+    const end = () =>
+      reject(sending.isSent ? signal.reason : new NeverSent('no connection was free in time'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
+  });
 
 class Failed {
   readonly error: unknown;
@@ -148,7 +176,7 @@ function heardIn(
 }
 
 function seenAs(error: unknown, { signal }: BoundedInit): NeonpanelOutcome {
-  if (signal?.aborted) return 'abandoned';
+  if (signal?.aborted || error instanceof NeverSent) return 'abandoned';
   return error instanceof TooLarge ? 'failed' : 'silent';
 }
 

@@ -1,6 +1,6 @@
 import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
-import { NeonpanelError } from './neonpanel.ts';
+import { notReached } from './neonpanel.ts';
 import { createRegistrations, MANAGEMENT_TOKEN_MS, registerAt } from './registration.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Store } from '../store.ts';
@@ -62,7 +62,9 @@ export function createNeonpanelClient(options: {
       headers: { authorization: `Bearer ${managementToken}`, accept: 'application/json' },
     }).catch((cause) => {
       // No answer is no reason to stop using what worked so far.
-      if (known?.client.clientId !== registration.clientId) unavailable(cause);
+      if (known?.client.clientId !== registration.clientId) {
+        throw notReached('NeonPanel could not be reached', cause);
+      }
     });
     return answer?.status === 401 || answer?.status === 404 ? undefined : registration;
   }
@@ -78,7 +80,3 @@ export function createNeonpanelClient(options: {
 
 /** A client that NeonPanel forgets meanwhile is replaced after this, without a restart. */
 const BELIEVED_MS = 60_000;
-
-const unavailable = (cause: unknown): never => {
-  throw new NeonpanelError('unavailable', 'NeonPanel could not be reached', { cause });
-};

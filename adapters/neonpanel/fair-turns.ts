@@ -108,6 +108,8 @@ export function createFairTurns({ inAll, perGrant }: TurnLimits): FairTurns {
       };
       waiting++;
       caller.waiting.add(go);
+      // Its time was over before it came here, and no event will say so.
+      if (signal.aborted) return giveUp();
       signal.addEventListener('abort', giveUp);
       settle(caller);
     });

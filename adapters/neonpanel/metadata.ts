@@ -1,7 +1,8 @@
 import type { AuthorizationServer } from 'oauth4webapi';
 import { isFresh } from '../../clock.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
-import { NeonpanelError } from './neonpanel.ts';
+import { NeonpanelError, notReached } from './neonpanel.ts';
+import { saidBy } from './settle.ts';
 
 const FRESH_MS = 300_000;
 
@@ -41,12 +42,12 @@ export function createNeonpanelMetadata(options: {
       headers: { accept: 'application/json' },
       mayRepeat: true,
     }).catch((cause: unknown) => {
-      throw new NeonpanelError('unavailable', 'NeonPanel metadata could not be read', { cause });
+      throw notReached('NeonPanel metadata could not be read', cause);
     });
     if (response.status === 404) return {};
-    const { status } = response;
     if (!response.ok) {
-      throw new NeonpanelError('unavailable', 'NeonPanel metadata was refused', { status });
+      const said = saidBy(response);
+      throw new NeonpanelError('unavailable', 'NeonPanel metadata was refused', said);
     }
     // A page instead of a document is how some servers say 404.
     const document: unknown = await response.json().catch(() => ({}));

@@ -160,6 +160,10 @@ export class NeonpanelError extends Error {
   }
 }
 
+/** Of a request that brought no answer. What is known already, such as how long to wait, is kept. */
+export const notReached = (message: string, cause: unknown): NeonpanelError =>
+  cause instanceof NeonpanelError ? cause : new NeonpanelError('unavailable', message, { cause });
+
 /** True of NeonPanel's 403 and 404, which it says alike of what is not there and of what is not this user's. */
 export const isMiss = (error: unknown): boolean =>
   error instanceof NeonpanelError && (error.status === 403 || error.status === 404);

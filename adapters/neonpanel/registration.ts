@@ -4,7 +4,8 @@ import { openIfPossible, type Secrets } from '../secrets.ts';
 import type { Entry, Expectation, Key, Store } from '../store.ts';
 import type { BoundedFetch } from './bounded-fetch.ts';
 import type { NeonpanelClient } from './client.ts';
-import { NeonpanelError } from './neonpanel.ts';
+import { NeonpanelError, notReached } from './neonpanel.ts';
+import { saidBy } from './settle.ts';
 
 /** What came of registering at NeonPanel (RFC 7591), with what the registration is managed by (RFC 7592). */
 export interface Registration extends NeonpanelClient {
@@ -48,12 +49,12 @@ export async function registerAt(
       token_endpoint_auth_method: authMethod,
     }),
   }).catch((cause: unknown) => {
-    throw new NeonpanelError('unavailable', 'NeonPanel could not be reached', { cause });
+    throw notReached('NeonPanel could not be reached', cause);
   });
-  const { status } = response;
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-  if (status !== 201 || typeof body.client_id !== 'string') {
-    throw new NeonpanelError('unavailable', 'NeonPanel refused to register us', { status });
+  if (response.status !== 201 || typeof body.client_id !== 'string') {
+    const said = saidBy(response);
+    throw new NeonpanelError('unavailable', 'NeonPanel refused to register us', said);
   }
   return {
     clientId: body.client_id,

@@ -34,6 +34,7 @@ export async function settle<T>(
         cause: error,
       });
     }
+    if (error instanceof NeonpanelError) throw error;
     const answer: unknown = (error as Error).cause;
     throw new NeonpanelError('unavailable', 'the exchange with NeonPanel failed', {
       ...(answer instanceof Response && saidBy(answer)),
@@ -53,8 +54,11 @@ function answered(
   });
 }
 
-/** By the machine's clock, which is what a date of NeonPanel's means. */
-function saidBy({ status, headers }: Response): { status: number; retryAfterSeconds?: number } {
+/** What an answer that is none says for itself; by the machine's clock, which is what a date of NeonPanel's means. */
+export function saidBy({ status, headers }: Response): {
+  status: number;
+  retryAfterSeconds?: number;
+} {
   const retryAfterSeconds = retryAfter(headers.get('retry-after') ?? undefined, Date.now());
   return { status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
 }

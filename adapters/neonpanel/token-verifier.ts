@@ -73,6 +73,8 @@ const unverifiable = (cause: Error) =>
 export class KeysUnavailable extends NeonpanelError {
   constructor(cause: Error) {
     const detail = cause.message;
-    super('unavailable', 'NeonPanel’s keys can’t be had', { detail, cause });
+    const wait = cause instanceof NeonpanelError ? cause.retryAfterSeconds : undefined;
+    const more = { detail, cause, ...(wait && { retryAfterSeconds: wait }) };
+    super('unavailable', 'NeonPanel’s keys can’t be had', more);
   }
 }
