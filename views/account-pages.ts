@@ -105,7 +105,7 @@ const targetOf =
     const { unknownApp, appTarget } = TEXTS[language].account;
     const ours = (text: string) => (leads ? text.charAt(0).toUpperCase() + text.slice(1) : text);
     if (target === undefined) return clientHost ?? name ?? ours(unknownApp);
-    if (kind === 'app') return ours(fill(appTarget, { scheme: target }));
+    if (kind === 'app') return fill(ours(appTarget), { scheme: target });
     return kind === 'loopback' && name ? named(name, target) : target;
   };
 

@@ -490,6 +490,8 @@ test.serial(
     t.is(titleOf(question), 'Disconnect an app with cursor links?');
     const german = await browser.goto(`${question.url}?lang=de`);
     t.is(titleOf(german), 'Eine App mit cursor-Links trennen?');
+    const japanese = await browser.goto(`${question.url}?lang=ja`);
+    t.regex(titleOf(japanese)!, /^cursor リンク/);
   },
 );
 
