@@ -86,11 +86,23 @@ export function falselyClaimedApp(
   return verified !== undefined && claims.includes(verified) ? undefined : claims[0];
 }
 
-/** A name without what tells nobody apart: its spelling in wide or small letters, its separators and figures. */
+/** Letters that look like ours, in Cyrillic and Greek; after them the ones they look like. */
+const LOOKALIKES = new Map(
+  ['авсԁеһіјкмнӏорԛгѕтуԝх', 'αεηικνορτυχς']
+    .flatMap((letters) => [...letters])
+    .map((letter, i) => [letter, 'abcdehijkmhlopqrstywxaenikvoptuxc'.charAt(i)]),
+);
+
+/**
+ * A name without what tells nobody apart: its spelling in wide or small letters, accents, letters of another script that look
+ * the same, separators and figures.
+ */
 function compared(name: string): { spaced: string; squeezed: string } {
   const words = name
-    .normalize('NFKC')
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
     .toLowerCase()
+    .replaceAll(/[\u0370-\u052f]/g, (letter) => LOOKALIKES.get(letter) ?? letter)
     .split(/[\s_\p{Pd}\d]+/u)
     .filter(Boolean);
   return { spaced: words.join(' '), squeezed: words.join('') };

@@ -165,6 +165,7 @@ const plainText = (text: string) =>
       /["\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\u301d-\u301f\uff02\u275d\u275e]/g,
       '',
     )
+    .replace(/\s+/gu, ' ')
     .replace(/(\p{Script=Inherited}{2})\p{Script=Inherited}+/gu, '$1')
     .replace(/(\p{M}{4})\p{M}+/gu, '$1')
     .replace(/^[\p{M}\s]+/u, '');

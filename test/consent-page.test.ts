@@ -97,6 +97,10 @@ for (const name of [
   'Ｃｈａｔ ＧＰＴ',
   'c l a u d e',
   'Claude2',
+  'Сһаt GРТ',
+  'Çlàudé',
+  'Сursоr',
+  'Nеоn Раnеl',
   'NeonPanel',
   'neon-panel',
 ]) {
@@ -114,7 +118,14 @@ test('[A12] an app of a verified address may name others beside itself', async (
 });
 
 test('an app with a name of its own gets neither mark nor warning', async (t) => {
-  for (const name of ['Ledger desk', 'Precursor', 'Claudette', 'Metadata maid']) {
+  for (const name of [
+    'Ledger desk',
+    'Precursor',
+    'Claudette',
+    'Metadata maid',
+    'Склад',
+    'Λογιστής',
+  ]) {
     const { page } = await redirectingTo('https://client.example/callback', name);
     t.is(page.dom.querySelector('.verified, .warning'), null, name);
     t.is(shown(page, 'main q'), name);
@@ -158,7 +169,7 @@ test('a form without a decision brings the page back with what is wrong on top, 
   const link = summary.querySelector('a')!;
   t.is(link.text, says.problemChoose);
   t.truthy(again.dom.querySelector(link.getAttribute('href')!)?.querySelector('button'));
-  t.true(shown(again, 'title')!.startsWith(`${says.problem}: `));
+  t.true(shown(again, 'title')!.startsWith(`${says.problem} – `));
   t.false(again.dom.querySelector('input[type=checkbox]')!.hasAttribute('checked'));
   t.regex((await approve(harness, { page: again, browser, attempt })).href, /authorize/);
   const json = await browser.goto(page.url, { form, headers: { accept: 'application/json' } });

@@ -53,6 +53,26 @@ test('what an app may read is called the same wherever it is said', (t) => {
   }
 });
 
+/** What a typesetter of the language would not let pass. */
+const CLUMSY: Readonly<Record<Language, RegExp>> = {
+  en: /['"]|\.\.\./,
+  de: /['"”]|\.\.\.|„[^“]*$/,
+  // Before a colon a space that doesn't break, before the other high marks and within quotation marks a narrow one.
+  fr: /['"]|\.\.\.|[^\u202f][?!;»]|[^\u00a0]:|«[^\u202f]|[“”]/,
+  es: /['"“”]|\.\.\.|^[^¿]*\?/,
+  ja: /['"?!,;]|[。、：）「」] |[^\x20-\x7e]:|[あ-んア-ン一-龯]\(/,
+};
+
+test('texts are set as the language is', async (t) => {
+  for (const language of LANGUAGE_CODES)
+    for (const [path, text] of flat(TEXTS[language])) t.notRegex(text, CLUMSY[language], path);
+  const { page } = await openConsent(harness, { parameters: { ui_locales: 'ja' } });
+  const { consent } = TEXTS.ja;
+  const main = page.dom.querySelector('main')!.text;
+  for (const together of [consent.read + consent.readAllows, consent.write + consent.writeAllows])
+    t.true(main.includes(together), 'no space between Japanese sentences');
+});
+
 test('templates hold no text of their own', (t) => {
   const files = globSync('../views/*.eta', { cwd: import.meta.dirname });
   t.true(files.length >= 4);

@@ -62,8 +62,9 @@ async function publish(page: Page, own = harness.url, neonpanel?: string) {
       for (const element of document.querySelectorAll('code, strong:not(.host)')) {
         element.textContent = element
           .textContent!.replace(own!, 'https://mcp.neonpanel.com')
-          .replace(new URL(own!).host, 'mcp.neonpanel.com')
-          .replace(neonpanel || '-', 'my.neonpanel.example');
+          .replace(new URL(own!).host, 'mcp.neonpanel.com');
+        if (neonpanel)
+          element.textContent = element.textContent.replace(neonpanel, 'my.neonpanel.example');
       }
     },
     [own, neonpanel && new URL(neonpanel).host],

@@ -84,8 +84,8 @@ export function accountViews(draw: (template: string, reader: Reader, props: obj
     ): string {
       const { language } = reader;
       const text = TEXTS[language].account;
-      const target = targetOf(language)(page.app);
       const heading = text.confirmOne;
+      const target = targetOf(language, heading.startsWith('{target}'))(page.app);
       const props = { title: fill(heading, { target }), heading, target, ...page };
       return draw('./account-confirm', reader, { ...props, ...forms(language) });
     },
@@ -98,13 +98,14 @@ export function accountViews(draw: (template: string, reader: Reader, props: obj
   };
 }
 
-/** On one's own computer an address tells nothing: there the name comes first. */
+/** On one's own computer an address tells nothing: there the name comes first. @param leads it begins a sentence */
 const targetOf =
-  (language: Language) =>
+  (language: Language, leads = true) =>
   ({ target, kind, name, clientHost }: AppFacts): string => {
     const { unknownApp, appTarget } = TEXTS[language].account;
-    if (target === undefined) return clientHost ?? name ?? unknownApp;
-    if (kind === 'app') return fill(appTarget, { scheme: target });
+    const ours = (text: string) => (leads ? text.charAt(0).toUpperCase() + text.slice(1) : text);
+    if (target === undefined) return clientHost ?? name ?? ours(unknownApp);
+    if (kind === 'app') return fill(ours(appTarget), { scheme: target });
     return kind === 'loopback' && name ? named(name, target) : target;
   };
 

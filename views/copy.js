@@ -17,7 +17,13 @@ function addButton(code) {
   const heading = code.closest('section').querySelector('h2, h3');
   button.setAttribute('aria-label', `${copy}: ${heading.textContent}`);
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(code.textContent);
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      // The browser does not let us: ready to be copied by hand.
+      getSelection().selectAllChildren(code);
+      return;
+    }
     button.textContent = copied;
     announcement.textContent = copied;
     setTimeout(() => {

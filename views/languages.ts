@@ -14,6 +14,9 @@ export const LANGUAGE_CODES = Object.keys(LANGUAGES) as Language[];
 export const isLanguage = (code: unknown): code is Language =>
   typeof code === 'string' && Object.hasOwn(LANGUAGES, code);
 
+/** What stands between two sentences. */
+export const gapOf = (language: Language): string => (language === 'ja' ? '' : ' ');
+
 /**
  * The first of several language ranges that we speak (RFC 4647 §3.4, lookup; ours are all without a region, so that a
  * range is as good as its first subtag).

@@ -1,7 +1,7 @@
 import { Eta } from 'eta';
 import { accountViews } from './account-pages.ts';
 import { type Asset, createAssets } from './assets.ts';
-import { type Language, LANGUAGES } from './languages.ts';
+import { gapOf, type Language, LANGUAGES } from './languages.ts';
 import { emphasised } from './rich-text.ts';
 import { fill, type MessageKey, TEXTS, type Texts, type ValuesOf } from './texts/texts.ts';
 import { clockTime, minutesBetween } from './time.ts';
@@ -89,7 +89,8 @@ export function createViews(surroundings: Surroundings) {
   const { assets, links } = createAssets(surroundings);
   const draw = (template: string, { language, canSwitch }: Reader, props: object) => {
     const texts = TEXTS[language];
-    const common = { ...surroundings, links, language, texts, fill, rich: emphasised };
+    const gap = gapOf(language);
+    const common = { ...surroundings, links, language, texts, gap, fill, rich: emphasised };
     return eta.render(template, { ...common, languages: canSwitch && LANGUAGES, ...props });
   };
   return {
@@ -98,7 +99,7 @@ export function createViews(surroundings: Surroundings) {
       const { title, problem, appTarget } = TEXTS[language].consent;
       const scheme = page.targetKind === 'app' ? page.target : '';
       return draw('./consent', reader, {
-        title: page.isMissingChoice ? `${problem}: ${title}` : title,
+        title: page.isMissingChoice ? `${problem} – ${title}` : title,
         ...page,
         scheme,
         target: scheme === '' ? page.target : fill(appTarget, { scheme }),

@@ -473,7 +473,7 @@ test.serial(
       ['Cursor', 'cursor://anysphere.cursor-mcp/oauth/callback'],
     ] as const)
       await connect(harness, { user: bruno, metadata: { client_name, redirect_uris: [uri] } });
-    const { page } = await openAccount(harness, bruno);
+    const { browser, page } = await openAccount(harness, bruno);
     const headings = page.dom.querySelectorAll('section.app h2').map(({ text }) => text);
     t.is(new Set(headings).size, headings.length, headings.join());
     for (const heading of [
@@ -484,6 +484,14 @@ test.serial(
       'An app with cursor links',
     ])
       t.true(headings.includes(heading), `${heading} of ${headings.join()}`);
+    const links = page.dom.querySelectorAll('section.app .button');
+    const cursor = links.find(({ text }) => text.includes('An app with cursor links'))!;
+    const question = await browser.goto(url + cursor.getAttribute('href')!);
+    t.is(titleOf(question), 'Disconnect an app with cursor links?');
+    const german = await browser.goto(`${question.url}?lang=de`);
+    t.is(titleOf(german), 'Eine App mit cursor-Links trennen?');
+    const japanese = await browser.goto(`${question.url}?lang=ja`);
+    t.regex(titleOf(japanese)!, /^cursor リンク/);
   },
 );
 

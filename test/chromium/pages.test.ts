@@ -1,27 +1,33 @@
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
+import { startDocumentHost } from '../cimd/host.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { startHarness } from '../support/harness.ts';
 import { grantOf, openAccount, SESSION_COOKIE, sessionIn } from '../account/support.ts';
 import { authorizationRequest, connect, redeem, register } from '../support/oauth.ts';
 import { type Language, LANGUAGE_CODES } from '../../views/languages.ts';
-import { fill, TEXTS } from '../../views/texts/texts.ts';
+import { createViews, type Message } from '../../views/render.ts';
+import { fill, type MessageKey, TEXTS } from '../../views/texts/texts.ts';
 import { startConnector } from './connector.ts';
 
 /** Every page as a browser paints it and as it is read to somebody who doesn't see it. */
 
 const connector = await startConnector();
+const maker = await startDocumentHost();
 const chromium = await launchChromium();
 const harness = await startHarness({
   sandbox: { host: '127.0.0.1' },
-  env: { SUPPORT_URL: 'https://support.example/' },
+  env: { SUPPORT_URL: 'https://support.example/', CIMD_TEST_ORIGIN: maker.origin },
 });
 const { url, sandbox } = harness;
 const { context } = chromium;
-test.after.always(() => Promise.all([chromium, connector, harness].map((each) => each.close())));
+test.after.always(() =>
+  Promise.all([chromium, connector, harness, maker].map((each) => each.close())),
+);
 test.beforeEach(() => context.clearCookies());
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -166,8 +172,31 @@ for (const language of languages) {
   });
 }
 
-/** Messages that something did not work: how to come to each, beside those above. */
-const TROUBLES: Record<string, (page: Page) => Promise<unknown>> = {
+/** Messages that something did not work: how to come to each. */
+const TROUBLES: Partial<Record<MessageKey, (page: Page) => Promise<unknown>>> = {
+  notFound: PAGES['nothing here']!,
+  unknownClient: PAGES['unknown client']!,
+  unknownClientOf: (page) =>
+    page.goto(`${url}/oauth2/authorize?client_id=nobody-here&redirect_uri=https://claude.ai/cb`),
+  notPossible: PAGES['bad request']!,
+  expired: PAGES['request over']!,
+  over: (page) => page.goto(`${url}/oauth2/authorize/callback?state=over`),
+  accountOver: PAGES['account, sign-in over']!,
+  descriptionAway: (page) => {
+    const answer: RequestListener = (_, response) => response.writeHead(503).end();
+    return page.goto(`${url}/oauth2/authorize?client_id=${maker.serve('/away.json', answer)}`);
+  },
+  descriptionInvalid: (page) =>
+    page.goto(`${url}/oauth2/authorize?client_id=${maker.serve('/bad.json', { client_id: 'x' })}`),
+  neonpanelRefused: async (page) => {
+    await page.goto(await requestOf(connector.redirectUri, 'Refused'));
+    await page.click('button[value=approve]');
+    await refuse(page, 'invalid_scope');
+  },
+  accountNotPossible: async (page) => {
+    await page.goto(`${url}/account`);
+    await submitWith(page, (form) => (form.enctype = 'text/plain'));
+  },
   notAnAddress: (page) => page.goto(`${url}/oauth2/authorize?client_id=https:nowhere`),
   forged: async (page) => {
     await PAGES['consent, verified']!(page);
@@ -206,11 +235,7 @@ const TROUBLES: Record<string, (page: Page) => Promise<unknown>> = {
   accountDenied: async (page) => {
     await page.goto(`${url}/account`);
     await page.click('main button');
-    const { searchParams } = new URL(page.url());
-    const back = new URL(searchParams.get('redirect_uri')!);
-    back.searchParams.set('state', searchParams.get('state')!);
-    back.searchParams.set('error', 'access_denied');
-    await page.goto(back.href);
+    await refuse(page, 'access_denied');
   },
   accountAway: async (page) => {
     await page.goto(`${url}/account`);
@@ -220,16 +245,45 @@ const TROUBLES: Record<string, (page: Page) => Promise<unknown>> = {
   },
 };
 
-const submitForged = (page: Page) =>
+/** A form that something in the browser has changed. */
+const submitWith = (page: Page, change: (form: HTMLFormElement) => unknown) =>
   Promise.all([
     page.waitForResponse((answer) => answer.request().method() === 'POST'),
     page.waitForEvent('load'),
-    page.evaluate(() => {
-      const form = document.forms[0]!;
-      (form.elements.namedItem('csrf') as HTMLInputElement).value = 'x';
+    page.evaluate(`{
+      const form = document.forms[0];
+      (${change})(form);
       form.submit();
-    }),
+    }`),
   ]);
+const submitForged = (page: Page) =>
+  submitWith(page, (form) => {
+    (form.elements.namedItem('csrf') as HTMLInputElement).value = 'x';
+  });
+
+/** What NeonPanel's login sends back if it signs nobody in. */
+async function refuse(page: Page, error: string): Promise<void> {
+  const { searchParams } = new URL(page.url());
+  const back = new URL(searchParams.get('redirect_uri')!);
+  back.search = String(new URLSearchParams({ state: searchParams.get('state')!, error }));
+  await page.goto(back.href);
+}
+
+/** Told only if something breaks in the middle of an answer, or of ours: the page itself is put into the browser. */
+const BREAKS: readonly Message[] = [
+  { key: 'busy' },
+  { key: 'accountPartly' },
+  { key: 'serverError' },
+];
+async function putIn(page: Page, message: Message, language: Language): Promise<void> {
+  const views = createViews({ brand: 'NeonPanel', sandbox: true, supportUrl: '/help' });
+  const shown = { message, supportCode: 'c0de', retryAt: '/again' };
+  const body = views.message({ language, canSwitch: false }, shown);
+  const address = `${url}/breaks`;
+  await page.route(address, (route) => route.fulfill({ body, contentType: 'text/html' }));
+  await page.goto(address);
+  await page.unroute(address);
+}
 
 async function signIn(page: Page): Promise<void> {
   await page.waitForURL((to) => to.origin === sandbox.url);
@@ -244,9 +298,13 @@ const troubleLanguages: readonly Language[] = process.env.LONG_TESTS ? LANGUAGE_
 for (const language of troubleLanguages) {
   test.serial(`axe finds nothing on what tells people of trouble, in ${language}`, async (t) => {
     const { page } = await open(t, language);
-    const isFine = async (key: keyof (typeof TEXTS)['en']['messages']) => {
-      t.is(await page.textContent('h1'), TEXTS[language].messages[key].title, key);
-      t.is(await page.textContent('main > p'), TEXTS[language].messages[key].text, key);
+    const seen = new Set<MessageKey>();
+    const isFine = async (key: MessageKey) => {
+      seen.add(key);
+      const { title, text } = TEXTS[language].messages[key];
+      const values = { app: 'Claude', host: new URL(maker.origin).host };
+      t.is(await page.textContent('h1'), fill(title, values), key);
+      t.is(await page.textContent('main > p'), fill(text, values), key);
       t.deepEqual(await violations(page), [], key);
       if (!process.env.LONG_TESTS) return;
       await page.emulateMedia({ colorScheme: 'dark' });
@@ -256,23 +314,33 @@ for (const language of troubleLanguages) {
     for (const [key, go] of Object.entries(TROUBLES)) {
       await context.clearCookies();
       await go(page);
-      await isFine(key as keyof typeof TEXTS.en.messages);
+      await isFine(key as MessageKey);
     }
-    // One sign-in in a minute, and then no store.
+    for (const message of BREAKS) {
+      await putIn(page, message, language);
+      await isFine(message.key);
+    }
+    // One sign-in in a minute, no app that is new, and then no store.
     const poor = await startHarness({
       store: 'redis',
-      neonpanelUrl: sandbox.url,
-      env: { RATE_LIMIT_FACTOR: '0.05', NEONPANEL_CLIENT_ID: 'unused' },
+      env: { RATE_LIMIT_FACTOR: '0.05', REGISTRATION: 'closed' },
     });
     t.teardown(() => poor.close());
+    await page.goto(`${poor.url}/oauth2/authorize?client_id=https://app.example/client.json`);
+    await isFine('notOpen');
     for (let i = 0; i < 2; i++) {
       await page.goto(`${poor.url}/account`);
       await page.click('main button');
     }
     await isFine('tooMany');
+    await page.goto(`${poor.url}/account`);
     await poor.redis!.kill();
+    await beSignedIn('o'.repeat(43));
+    await submitWith(page, (form) => (form.action = '/account/sign-out'));
+    await isFine('accountBusy');
     await page.goto(`${poor.url}/interaction/aaaaaaaaaaaaaaaaaaaaa`);
     await isFine('tryLater');
+    t.deepEqual([...seen].sort(), Object.keys(TEXTS.en.messages).sort(), 'every message was seen');
   });
 }
 

@@ -5,7 +5,8 @@ const again = 'Gehen Sie zurück zu Ihrer App und verbinden Sie sie noch einmal.
 const tellMaker = 'Wenn es immer wieder passiert, melden Sie es dem Hersteller der App.';
 
 /** What an app may read, on every page that says so. */
-const data = 'Ihre Firmen, Bestände, Lager, Einstandskosten, COGS, Umsätze und Berichte';
+const data =
+  'Ihre Firmen, Bestände, Lager, Einstandskosten, Wareneinsatz (COGS), Umsätze und Berichte';
 
 export const de: Texts = {
   layout: {
@@ -20,16 +21,16 @@ export const de: Texts = {
     heading: 'Darf {target} Ihre NeonPanel-Daten lesen?',
     verified: 'Geprüfte Adresse von {app}',
     verifiedMeans:
-      'Geprüft heißt: Nach der Liste, die wir führen, gehört diese Adresse zu {app}. Es sagt nichts darüber, was die App mit Ihren Daten macht.',
+      'Geprüft heißt: Nach der Liste, die wir führen, gehört diese Adresse zu {app}. Das sagt nichts darüber aus, was die App mit Ihren Daten macht.',
     saidName: 'Die App nennt sich {name}.',
     describedAt: 'Die App ist unter {host} beschrieben und nennt sich {name}.',
     describedAtOnly: 'Die App ist unter {host} beschrieben.',
     anyName: 'Einen Namen kann jeder wählen.',
-    addressCounts: 'Es zählt die Adresse oben.',
+    addressCounts: 'Maßgeblich ist die Adresse oben.',
     /** Stands for {target} where that is an app’s scheme. */
     appTarget: 'eine App auf diesem Gerät ({scheme}-Links)',
     notThatApp:
-      'Die App nennt sich {name}, aber diese Adresse ist keine, die wir von {app} kennen. Fahren Sie nur fort, wenn Sie sie kennen.',
+      'Die App nennt sich {name}, aber diese Adresse ist keine, die wir von {app} kennen. Fahren Sie nur fort, wenn Sie diese Adresse kennen.',
     loopback:
       'Die Antwort geht an ein Programm auf diesem Computer. Fahren Sie nur fort, wenn Sie es gerade selbst gestartet haben.',
     appLink:
@@ -43,38 +44,37 @@ export const de: Texts = {
     writeAllows:
       'zum Beispiel Rechnungen, in NeonPanel. Vorhandenes kann sie auch dann weder ändern noch löschen.',
     writeHint:
-      'Lassen Sie das Feld leer, um nur das Lesen zu erlauben. Wenn die App Sie hierher geschickt hat, weil sie etwas anlegen wollte, kreuzen Sie es an.',
+      'Lassen Sie das Kästchen leer, um nur das Lesen zu erlauben. Wenn die App Sie hierher geschickt hat, weil sie etwas anlegen wollte, kreuzen Sie es an.',
     next: 'Wie es weitergeht',
     nextSignIn: 'Sie melden sich bei NeonPanel an, unter {host}.',
-    nextReturn: 'Sie kommen zurück zu {target}, und die App ist verbunden.',
+    nextReturn: 'Sie werden an {target} zurückgeleitet, und die App ist verbunden.',
     nextEnd: 'Sie können die Verbindung jederzeit beenden, unter {place}.',
     approve: 'Weiter zu NeonPanel',
     deny: 'Abbrechen',
     expires: 'Diese Anfrage läuft in {minutes} ab, um {time}.',
     problem: 'Es gibt ein Problem',
-    problemChoose:
-      'Keine der beiden Schaltflächen wurde gedrückt. Bitte wählen Sie eine von ihnen.',
+    problemChoose: 'Sie haben keine der beiden Schaltflächen gewählt. Bitte wählen Sie eine davon.',
   },
 
   account: {
     title: 'Verbundene Apps',
-    lead: 'Sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und trennen Sie sie.',
+    lead: 'Hier sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und können sie trennen.',
     how: 'Damit dieser Server weiß, wer Sie sind, melden Sie sich bei NeonPanel an, unter {host}. Ihr Passwort sieht er nie.',
     howLong: 'Sie bleiben hier {minutes} Minuten angemeldet, oder bis Sie sich abmelden.',
     signIn: 'Bei NeonPanel anmelden',
-    over: 'Sie sind hier abgemeldet: Ihre Zeit ist um, oder Sie haben sich in einem anderen Tab abgemeldet. Melden Sie sich noch einmal an, um fortzufahren.',
+    over: 'Sie sind hier abgemeldet: Ihre Sitzung ist abgelaufen, oder Sie haben sich in einem anderen Tab abgemeldet. Melden Sie sich noch einmal an, um fortzufahren.',
     nothingDone:
       'Es wurde nichts getrennt, denn Sie sind hier nicht mehr angemeldet. Melden Sie sich noch einmal an und wiederholen Sie es.',
     tooLate:
-      'Diese Seite war zu lange offen, oder dieser Browser behält keine Cookies. Bitte drücken Sie die Schaltfläche noch einmal.',
+      'Diese Seite war zu lange offen, oder dieser Browser speichert keine Cookies. Bitte klicken Sie noch einmal auf die Schaltfläche.',
     user: 'Sie sind als NeonPanel-Nutzer {id} angemeldet.',
     companies: 'Zu Ihren Firmen gehören: {names}',
     signOut: 'Abmelden',
     none: 'Noch keine App verbunden',
     noneText: 'Wenn Sie eine App mit Ihrem NeonPanel-Konto verbinden, steht sie hier.',
     connect: 'So verbinden Sie eine App',
-    unknownApp: 'Eine App mit unbekannter Adresse',
-    appTarget: 'Eine App mit {scheme}-Links',
+    unknownApp: 'eine App mit unbekannter Adresse',
+    appTarget: 'eine App mit {scheme}-Links',
     loopback: 'Ein Programm auf dem Computer, auf dem es verbunden wurde.',
     appLink: 'Eine App auf einem Gerät, die {scheme}-Links öffnet.',
     mayRead: `Sie darf ${data} lesen.`,
@@ -99,9 +99,9 @@ export const de: Texts = {
     confirmAll: 'Alle Apps trennen?',
     count: 'Verbindungen, die beendet werden: {count}',
     means:
-      'Innerhalb einer Sekunde wird sie über diesen Server nicht mehr an Ihre NeonPanel-Daten kommen. Was sie vorher gelesen hat, kann sie behalten haben.',
+      'Innerhalb einer Sekunde hat sie über diesen Server keinen Zugriff mehr auf Ihre NeonPanel-Daten. Was sie vorher gelesen hat, kann sie gespeichert haben.',
     meansAll:
-      'Innerhalb einer Sekunde wird keine von ihnen mehr über diesen Server an Ihre NeonPanel-Daten kommen. Was sie vorher gelesen haben, können sie behalten haben.',
+      'Innerhalb einer Sekunde hat keine von ihnen mehr über diesen Server Zugriff auf Ihre NeonPanel-Daten. Was sie vorher gelesen haben, können sie gespeichert haben.',
     keep: 'Abbrechen',
     why: {
       person: 'Sie haben sie hier getrennt.',
@@ -120,16 +120,16 @@ export const de: Texts = {
     address: 'Die Adresse zum Verbinden',
     copy: 'Kopieren',
     copied: 'Kopiert',
-    noSecret: 'Eine Client-ID oder ein Geheimnis brauchen Sie nicht.',
+    noSecret: 'Client-ID und Client-Secret brauchen Sie nicht.',
     how: 'So verbinden Sie',
     chatgpt:
-      'Settings → Apps & Connectors → Advanced settings: den Entwicklermodus (Developer mode) einschalten. Dann Create wählen, die Adresse einfügen und OAuth auswählen.',
+      'Settings → Apps → Advanced settings: den Entwicklermodus (Developer mode) einschalten. Dann Settings → Apps → Create app: die Adresse einfügen und OAuth auswählen.',
     claude: 'Settings → Connectors → Add custom connector, dann die Adresse einfügen.',
-    claudeCode: 'Führen Sie das aus und geben Sie dann /mcp ein, um sich anzumelden:',
-    cursor: 'Schreiben Sie das in ~/.cursor/mcp.json:',
-    vscode: 'Führen Sie das aus:',
+    claudeCode: 'Führen Sie diesen Befehl aus und geben Sie dann /mcp ein, um sich anzumelden:',
+    cursor: 'Tragen Sie dies in ~/.cursor/mcp.json ein:',
+    vscode: 'Führen Sie diesen Befehl aus:',
     others:
-      'Jede App, die MCP spricht, kann sich verbinden: Geben Sie ihr die Adresse, mit dem Transport „Streamable HTTP“. Für eine, die sich nicht selbst anmelden kann, führen Sie das aus:',
+      'Jede App, die MCP unterstützt, lässt sich verbinden: Geben Sie ihr die Adresse, mit dem Transport „Streamable HTTP“. Für eine App, die sich nicht selbst anmelden kann, führen Sie diesen Befehl aus:',
     othersName: 'Andere Apps',
     then: 'Was dann geschieht',
     thenAsk: 'Ihre App öffnet eine Seite dieses Servers. Sie sagt, wer fragt und was die App darf.',
@@ -137,15 +137,15 @@ export const de: Texts = {
     thenUse: 'Ihre App kann lesen. Belege anlegen kann sie nur, wenn Sie es erlaubt haben.',
     account: 'Ihre verbundenen Apps',
     accountText:
-      'Sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und trennen Sie sie:',
-    status: 'Zustand',
-    statusUp: 'Dieser Server arbeitet.',
+      'Hier sehen Sie, welche Apps über diesen Server mit Ihrem NeonPanel-Konto arbeiten, und können sie trennen:',
+    status: 'Betriebszustand',
+    statusUp: 'Dieser Server ist in Betrieb.',
     statusDown:
       'Ein Teil dieses Servers antwortet gerade nicht. Bitte versuchen Sie es gleich noch einmal.',
     neonpanelUp: 'NeonPanel antwortet.',
     neonpanelDown:
       'NeonPanel selbst antwortet gerade nicht, deshalb bekommen Ihre Apps keine Daten. Verbindungen bleiben bestehen.',
-    statusMore: 'Zustand für Programme',
+    statusMore: 'Betriebszustand für Programme',
   },
 
   message: {
@@ -158,7 +158,7 @@ export const de: Texts = {
   messages: {
     expired: {
       title: over,
-      text: 'Sie hat länger gedauert, als sie darf, oder hat nie begonnen.',
+      text: 'Sie hat zu lange gedauert oder wurde nie begonnen.',
       todo: again,
     },
     used: {
@@ -168,12 +168,12 @@ export const de: Texts = {
     },
     declined: {
       title: over,
-      text: 'Sie haben sie abgebrochen, und nichts wurde verbunden.',
+      text: 'Sie haben sie abgebrochen. Es wurde nichts verbunden.',
       todo: `Wenn Sie es sich anders überlegt haben: ${again}`,
     },
     otherBrowser: {
       title: over,
-      text: 'Sie wurde in einem anderen Browser begonnen, oder dieser Browser behält keine Cookies.',
+      text: 'Sie wurde in einem anderen Browser begonnen, oder dieser Browser speichert keine Cookies.',
       todo: `Bleiben Sie von Anfang bis Ende in einem Browser. ${again}`,
     },
     over: {
@@ -184,12 +184,12 @@ export const de: Texts = {
     unknownClient: {
       title: 'Diese App ist hier nicht mehr bekannt',
       text: 'Was die App über diesen Server gespeichert hat, ist veraltet.',
-      todo: 'Entfernen Sie NeonPanel in Ihrer App und fügen Sie es wieder hinzu; die App meldet sich dann neu an.',
+      todo: 'Entfernen Sie den NeonPanel-Connector in Ihrer App und fügen Sie ihn wieder hinzu; die App registriert sich dann neu.',
     },
     unknownClientOf: {
       title: '{app} ist hier nicht mehr bekannt',
       text: 'Was {app} über diesen Server gespeichert hat, ist veraltet.',
-      todo: 'Entfernen Sie NeonPanel in {app} und fügen Sie es wieder hinzu; die App meldet sich dann neu an.',
+      todo: 'Entfernen Sie den NeonPanel-Connector in {app} und fügen Sie ihn wieder hinzu; die App registriert sich dann neu.',
     },
     tryLater: {
       title: 'Bitte versuchen Sie es gleich noch einmal',
@@ -203,7 +203,7 @@ export const de: Texts = {
     },
     tooMany: {
       title: 'Zu viele Anfragen',
-      text: 'Es wurde mehr angefragt, als dieser Dienst auf einmal erlaubt.',
+      text: 'Dieser Dienst hat mehr Anfragen erhalten, als er auf einmal zulässt.',
       todo: 'Warten Sie eine Minute und laden Sie diese Seite dann neu.',
     },
     serverError: {
@@ -217,12 +217,12 @@ export const de: Texts = {
       todo: 'Um eine App zu verbinden, beginnen Sie in der App.',
     },
     forged: {
-      title: 'Diese Anfrage kann nicht ausgeführt werden',
-      text: 'Diese Seite muss im selben Browser geöffnet und beantwortet werden, und nur von hier aus.',
+      title: 'Diese Anfrage kann nicht abgeschlossen werden',
+      text: 'Diese Seite muss im selben Browser geöffnet und beantwortet werden, und nur von dieser Website aus.',
       todo: again,
     },
     notPossible: {
-      title: 'Diese Anfrage kann nicht ausgeführt werden',
+      title: 'Diese Anfrage kann nicht abgeschlossen werden',
       text: 'Die App hat etwas gesendet, das dieser Dienst nicht annimmt.',
       todo: `${again} ${tellMaker}`,
     },
@@ -272,7 +272,7 @@ export const de: Texts = {
       todo: 'Öffnen Sie die Seite Ihrer verbundenen Apps noch einmal.',
     },
     notAnAddress: {
-      title: 'Diese App ist nicht zu erkennen',
+      title: 'Diese App lässt sich nicht erkennen',
       text: 'Sie sagt, dass ihre Beschreibung unter einer Adresse steht, aber diese Adresse können wir nicht verwenden.',
       todo: 'Melden Sie es dem Hersteller der App.',
     },

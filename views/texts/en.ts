@@ -32,7 +32,7 @@ export const en = {
     /** Stands for {target} where that is an app’s scheme. */
     appTarget: 'an app on this device ({scheme} links)',
     notThatApp:
-      'The app calls itself {name}, but this address is not one that we know of {app}. Continue only if you know it.',
+      'The app calls itself {name}, but this address is not one that we know of {app}. Continue only if you know this address.',
     loopback:
       'The answer goes to a program on this computer. Continue only if you started it yourself just now.',
     appLink:
@@ -64,7 +64,7 @@ export const en = {
     how: 'To know who you are, this server has you sign in at NeonPanel, at {host}. It never sees your password.',
     howLong: 'You stay signed in here for {minutes} minutes, or until you sign out.',
     signIn: 'Sign in at NeonPanel',
-    over: 'You are signed out here: your time is over, or you have signed out in another tab. Sign in again to go on.',
+    over: 'You are signed out here: your session has expired, or you have signed out in another tab. Sign in again to go on.',
     nothingDone:
       'Nothing was disconnected, because you are no longer signed in here. Sign in again, and repeat it.',
     tooLate:
@@ -75,8 +75,9 @@ export const en = {
     none: 'No apps connected yet',
     noneText: 'An app that you connect to your NeonPanel account will be listed here.',
     connect: 'How to connect an app',
-    unknownApp: 'An app of unknown address',
-    appTarget: 'An app with {scheme} links',
+    /** These two stand for {target}, in sentences and alone. */
+    unknownApp: 'an app of unknown address',
+    appTarget: 'an app with {scheme} links',
     loopback: 'A program on the computer on which it was connected.',
     appLink: 'An app on a device, which opens {scheme} links.',
     mayRead: `It may read ${data}.`,
@@ -125,7 +126,7 @@ export const en = {
     noSecret: 'No client id and no secret are needed.',
     how: 'How to connect',
     chatgpt:
-      'Settings → Apps & Connectors → Advanced settings: turn on developer mode. Then choose Create, paste the address, and select OAuth.',
+      'Settings → Apps → Advanced settings: turn on Developer mode. Then Settings → Apps → Create app: paste the address, and select OAuth.',
     claude: 'Settings → Connectors → Add custom connector, and paste the address.',
     claudeCode: 'Run this, then type /mcp to sign in:',
     cursor: 'Put this into ~/.cursor/mcp.json:',

@@ -2,11 +2,11 @@ import type { Texts } from './texts.ts';
 
 const over = 'Este inicio de sesión ya no se puede completar';
 const again = 'Vuelva a su aplicación y conéctela de nuevo.';
-const tellMaker = 'Si se repite, avise al fabricante de la aplicación.';
+const tellMaker = 'Si se repite, avise al desarrollador de la aplicación.';
 
 /** What an app may read, on every page that says so. */
 const data =
-  'sus empresas, existencias, almacenes, costes puestos en almacén, costes de ventas (COGS), ingresos e informes';
+  'sus empresas, existencias, almacenes, costes en destino (landed cost), costes de ventas (COGS), ingresos e informes';
 
 export const es: Texts = {
   layout: {
@@ -21,7 +21,7 @@ export const es: Texts = {
     heading: '¿Permitir que {target} lea sus datos de NeonPanel?',
     verified: 'Dirección verificada de {app}',
     verifiedMeans:
-      'Verificada quiere decir: según la lista que mantenemos, esta dirección pertenece a {app}. No dice nada de lo que la aplicación hace con sus datos.',
+      '«Verificada» significa que, según la lista que mantenemos, esta dirección pertenece a {app}. No dice nada sobre lo que la aplicación hace con sus datos.',
     saidName: 'La aplicación dice llamarse {name}.',
     describedAt: 'La aplicación está descrita en {host} y dice llamarse {name}.',
     describedAtOnly: 'La aplicación está descrita en {host}.',
@@ -30,11 +30,11 @@ export const es: Texts = {
     /** Stands for {target} where that is an app’s scheme. */
     appTarget: 'una aplicación de este dispositivo (enlaces {scheme})',
     notThatApp:
-      'La aplicación se llama a sí misma {name}, pero esta dirección no es una de las que conocemos de {app}. Continúe solo si usted la conoce.',
+      'La aplicación dice llamarse {name}, pero esta dirección no es ninguna de las que conocemos de {app}. Continúe solo si reconoce esta dirección.',
     loopback:
-      'La respuesta va a un programa de este ordenador. Continúe solo si usted mismo acaba de iniciarlo.',
+      'La respuesta se envía a un programa de este ordenador. Continúe solo si acaba de iniciarlo usted.',
     appLink:
-      'La respuesta va a una aplicación de este dispositivo que abre los enlaces {scheme}. Cualquier aplicación puede abrirlos: continúe solo si acaba de empezar desde esa aplicación.',
+      'La respuesta se envía a una aplicación de este dispositivo que abre los enlaces {scheme}. Cualquier aplicación puede abrirlos: continúe solo si acaba de empezar desde esa aplicación.',
     allows: 'Qué podrá hacer',
     read: 'Leer',
     readAllows: `${data} en NeonPanel.`,
@@ -44,10 +44,10 @@ export const es: Texts = {
       'por ejemplo facturas, en NeonPanel. Sigue sin poder cambiar ni borrar lo que ya existe.',
     writeHint:
       'Deje esta casilla vacía para permitir solo la lectura. Si la aplicación le ha enviado aquí porque quería crear algo, márquela.',
-    next: 'Qué pasa después',
+    next: 'Qué ocurre después',
     nextSignIn: 'Usted inicia sesión en NeonPanel, en {host}.',
     nextReturn: 'Vuelve a {target}, y la aplicación queda conectada.',
-    nextEnd: 'Puede terminar la conexión en cualquier momento, en {place}.',
+    nextEnd: 'Puede desconectarla en cualquier momento en {place}.',
     approve: 'Continuar a NeonPanel',
     deny: 'Cancelar',
     expires: 'Esta solicitud caduca en {minutes}, a las {time}.',
@@ -57,7 +57,7 @@ export const es: Texts = {
 
   account: {
     title: 'Aplicaciones conectadas',
-    lead: 'Vea qué aplicaciones trabajan con su cuenta de NeonPanel a través de este servidor, y desconéctelas.',
+    lead: 'Consulte qué aplicaciones usan su cuenta de NeonPanel a través de este servidor y desconéctelas si lo desea.',
     how: 'Para saber quién es usted, este servidor le pide que inicie sesión en NeonPanel, en {host}. Nunca ve su contraseña.',
     howLong: 'Su sesión aquí dura {minutes} minutos, o hasta que la cierre.',
     signIn: 'Iniciar sesión en NeonPanel',
@@ -72,8 +72,8 @@ export const es: Texts = {
     none: 'Todavía no hay aplicaciones conectadas',
     noneText: 'Una aplicación que conecte a su cuenta de NeonPanel aparecerá aquí.',
     connect: 'Cómo conectar una aplicación',
-    unknownApp: 'Una aplicación de dirección desconocida',
-    appTarget: 'Una aplicación con enlaces {scheme}',
+    unknownApp: 'una aplicación de dirección desconocida',
+    appTarget: 'una aplicación con enlaces {scheme}',
     loopback: 'Un programa en el ordenador en el que se conectó.',
     appLink: 'Una aplicación en un dispositivo, que abre enlaces {scheme}.',
     mayRead: `Puede leer ${data}.`,
@@ -91,12 +91,12 @@ export const es: Texts = {
     some: 'Estas son las {shown} conexiones usadas más recientemente, de {total}.',
     showAll: 'Mostrar todas',
     incomplete:
-      'Tiene más conexiones de las que se pueden mostrar. «Desconectar todas las aplicaciones» termina todas.',
+      'Tiene más conexiones de las que se pueden mostrar. «Desconectar todas las aplicaciones» finaliza todas.',
     ended: 'Desconectadas recientemente',
     again: 'Para volver a usar una aplicación, conéctela de nuevo desde ella.',
     confirmOne: '¿Desconectar {target}?',
     confirmAll: '¿Desconectar todas las aplicaciones?',
-    count: 'Conexiones que terminarán: {count}',
+    count: 'Conexiones que finalizarán: {count}',
     means:
       'En menos de un segundo dejará de tener acceso a sus datos de NeonPanel a través de este servidor. Puede haber guardado lo que leyó antes.',
     meansAll:
@@ -104,12 +104,12 @@ export const es: Texts = {
     keep: 'Cancelar',
     why: {
       person: 'Usted la desconectó aquí.',
-      app: 'La propia aplicación terminó la conexión.',
-      operator: 'Quienes administran este servidor terminaron la conexión.',
-      neonpanel: 'NeonPanel terminó la conexión.',
+      app: 'La propia aplicación finalizó la conexión.',
+      operator: 'Quienes administran este servidor finalizaron la conexión.',
+      neonpanel: 'NeonPanel finalizó la conexión.',
       replayed:
-        'Este servidor terminó la conexión, porque una clave de un solo uso de la aplicación llegó por segunda vez.',
-      lost: 'Este servidor terminó la conexión, porque se perdió su acceso a NeonPanel.',
+        'Este servidor finalizó la conexión, porque una clave de un solo uso de la aplicación llegó por segunda vez.',
+      lost: 'Este servidor finalizó la conexión, porque se perdió su acceso a NeonPanel.',
     },
   },
 
@@ -122,22 +122,22 @@ export const es: Texts = {
     noSecret: 'No hace falta ningún identificador de cliente ni secreto.',
     how: 'Cómo conectar',
     chatgpt:
-      'Settings → Apps & Connectors → Advanced settings: active el modo de desarrollador (Developer mode). Luego elija Create, pegue la dirección y seleccione OAuth.',
+      'Settings → Apps → Advanced settings: active el modo de desarrollador (Developer mode). Luego, Settings → Apps → Create app: pegue la dirección y seleccione OAuth.',
     claude: 'Settings → Connectors → Add custom connector, y pegue la dirección.',
     claudeCode: 'Ejecute esto y escriba después /mcp para iniciar sesión:',
-    cursor: 'Ponga esto en ~/.cursor/mcp.json:',
+    cursor: 'Añada esto a ~/.cursor/mcp.json:',
     vscode: 'Ejecute esto:',
     others:
-      'Cualquier aplicación que hable MCP puede conectarse: dele la dirección, con el transporte «Streamable HTTP». Para una que no pueda iniciar sesión por sí misma, ejecute esto:',
+      'Cualquier aplicación compatible con MCP puede conectarse: dele la dirección, con el transporte «Streamable HTTP». Si no puede iniciar sesión por sí misma, ejecute esto:',
     othersName: 'Otras aplicaciones',
-    then: 'Qué pasa entonces',
+    then: 'Qué ocurre después',
     thenAsk:
       'Su aplicación abre una página de este servidor, que dice quién pregunta y qué podrá hacer la aplicación.',
     thenSignIn: 'Usted inicia sesión en NeonPanel. Ninguna aplicación ve nunca su contraseña.',
     thenUse: 'Su aplicación puede leer. Solo puede crear documentos si usted lo ha permitido.',
     account: 'Sus aplicaciones conectadas',
     accountText:
-      'Vea qué aplicaciones trabajan con su cuenta de NeonPanel a través de este servidor, y desconéctelas:',
+      'Consulte qué aplicaciones usan su cuenta de NeonPanel a través de este servidor y desconéctelas si lo desea:',
     status: 'Estado',
     statusUp: 'Este servidor funciona.',
     statusDown:
@@ -150,25 +150,25 @@ export const es: Texts = {
 
   message: {
     next: 'Qué hacer ahora',
-    supportCode: 'Si pide ayuda, dé este código:',
-    forMaker: 'Para el fabricante de la aplicación:',
+    supportCode: 'Si pide ayuda, indique este código:',
+    forMaker: 'Para el desarrollador de la aplicación:',
     tryAgain: 'Intentar de nuevo',
   },
 
   messages: {
     expired: {
       title: over,
-      text: 'Ha durado más de lo permitido, o nunca empezó.',
+      text: 'Ha tardado demasiado o nunca llegó a empezar.',
       todo: again,
     },
     used: {
       title: over,
-      text: 'Ya se completó, o se empezó de nuevo en otra pestaña.',
+      text: 'Ya se completó o se empezó de nuevo en otra pestaña.',
       todo: `Si la aplicación está conectada, ha terminado. Si no: ${again}`,
     },
     declined: {
       title: over,
-      text: 'Usted lo ha cancelado, y no se ha conectado nada.',
+      text: 'Usted lo ha cancelado y no se ha conectado nada.',
       todo: `Si ha cambiado de opinión: ${again}`,
     },
     otherBrowser: {
@@ -178,16 +178,16 @@ export const es: Texts = {
     },
     over: {
       title: over,
-      text: 'Ha caducado, ya se completó, o se empezó en otro navegador.',
+      text: 'Ha caducado, ya se completó o se empezó en otro navegador.',
       todo: again,
     },
     unknownClient: {
-      title: 'Esta aplicación ya no se conoce aquí',
+      title: 'Esta aplicación ya no se reconoce aquí',
       text: 'Lo que la aplicación recuerda de este servidor ya no es válido.',
       todo: 'Quite el conector de NeonPanel en su aplicación y añádalo de nuevo; la aplicación se registra entonces otra vez.',
     },
     unknownClientOf: {
-      title: '{app} ya no se conoce aquí',
+      title: '{app} ya no se reconoce aquí',
       text: 'Lo que {app} recuerda de este servidor ya no es válido.',
       todo: 'Quite el conector de NeonPanel en {app} y añádalo de nuevo; la aplicación se registra entonces otra vez.',
     },
@@ -274,7 +274,7 @@ export const es: Texts = {
     notAnAddress: {
       title: 'No se puede reconocer esta aplicación',
       text: 'Dice que su descripción está en una dirección, pero no podemos usar esa dirección.',
-      todo: 'Avise al fabricante de la aplicación.',
+      todo: 'Avise al desarrollador de la aplicación.',
     },
     notOpen: {
       title: 'Esta aplicación no está permitida aquí',
@@ -284,7 +284,7 @@ export const es: Texts = {
     descriptionInvalid: {
       title: 'La descripción de esta aplicación no es válida',
       text: 'Lo que {host} dice de la aplicación no se puede aceptar.',
-      todo: 'Avise al fabricante de la aplicación, o inténtelo de nuevo cuando la haya corregido.',
+      todo: 'Avise al desarrollador de la aplicación, o inténtelo de nuevo cuando la haya corregido.',
     },
     descriptionAway: {
       title: 'La descripción de la aplicación no se puede cargar en este momento',

@@ -1,12 +1,12 @@
 import type { Texts } from './texts.ts';
 
-const over = 'Cette connexion ne peut plus être terminée';
+const over = 'Cette connexion ne peut plus aboutir';
 const again = 'Retournez dans votre application et connectez-la de nouveau.';
 const tellMaker = 'Si cela se répète, prévenez l’éditeur de l’application.';
 
 /** What an app may read, on every page that says so. */
 const data =
-  'vos sociétés, stocks, entrepôts, coûts rendus, coûts des ventes (COGS), chiffres d’affaires et rapports';
+  'vos sociétés, stocks, entrepôts, coûts rendus (landed cost), coûts des ventes (COGS), chiffres d’affaires et rapports';
 
 export const fr: Texts = {
   layout: {
@@ -18,10 +18,10 @@ export const fr: Texts = {
 
   consent: {
     title: 'Connecter une application',
-    heading: 'Autoriser {target} à lire vos données NeonPanel ?',
+    heading: 'Autoriser {target} à lire vos données NeonPanel ?',
     verified: 'Adresse vérifiée de {app}',
     verifiedMeans:
-      'Vérifiée veut dire : selon la liste que nous tenons, cette adresse appartient à {app}. Cela ne dit rien de ce que l’application fait de vos données.',
+      '« Vérifiée » signifie que, selon la liste que nous tenons à jour, cette adresse appartient à {app}. Cela ne dit rien de ce que l’application fait de vos données.',
     saidName: 'L’application dit s’appeler {name}.',
     describedAt: 'L’application est décrite sur {host} et dit s’appeler {name}.',
     describedAtOnly: 'L’application est décrite sur {host}.',
@@ -30,11 +30,11 @@ export const fr: Texts = {
     /** Stands for {target} where that is an app’s scheme. */
     appTarget: 'une application de cet appareil (liens {scheme})',
     notThatApp:
-      'L’application se nomme {name}, mais cette adresse n’est pas une de celles que nous connaissons de {app}. Ne continuez que si vous la connaissez.',
+      'L’application se nomme {name}, mais cette adresse ne fait pas partie de celles que nous connaissons pour {app}. Ne continuez que si vous reconnaissez cette adresse.',
     loopback:
       'La réponse est envoyée à un programme sur cet ordinateur. Ne continuez que si vous venez de le lancer vous-même.',
     appLink:
-      'La réponse est envoyée à une application de cet appareil qui ouvre les liens {scheme}. Toute application peut le faire : ne continuez que si vous venez de cette application.',
+      'La réponse est envoyée à une application de cet appareil qui ouvre les liens {scheme}. Toute application peut le faire : ne continuez que si vous venez de cette application.',
     allows: 'Ce qu’elle pourra faire',
     read: 'Lire',
     readAllows: `${data} dans NeonPanel.`,
@@ -45,7 +45,7 @@ export const fr: Texts = {
       'par exemple des factures, dans NeonPanel. Elle ne peut toujours ni modifier ni supprimer ce qui existe.',
     writeHint:
       'Laissez cette case vide pour ne permettre que la lecture. Si l’application vous a envoyé ici parce qu’elle voulait créer quelque chose, cochez-la.',
-    next: 'Et ensuite',
+    next: 'La suite',
     nextSignIn: 'Vous vous connectez à NeonPanel, sur {host}.',
     nextReturn: 'Vous revenez à {target}, et l’application est connectée.',
     nextEnd: 'Vous pouvez mettre fin à cet accès à tout moment, à l’adresse {place}.',
@@ -58,24 +58,24 @@ export const fr: Texts = {
 
   account: {
     title: 'Applications connectées',
-    lead: 'Voyez quelles applications utilisent votre compte NeonPanel par ce serveur, et déconnectez-les.',
-    how: 'Pour savoir qui vous êtes, ce serveur vous fait vous connecter chez NeonPanel, sur {host}. Il ne voit jamais votre mot de passe.',
+    lead: 'Consultez les applications qui utilisent votre compte NeonPanel par l’intermédiaire de ce serveur, et déconnectez-les si besoin.',
+    how: 'Pour savoir qui vous êtes, ce serveur vous demande de vous identifier auprès de NeonPanel, sur {host}. Il ne voit jamais votre mot de passe.',
     howLong:
       'Votre session reste ouverte ici {minutes} minutes, ou jusqu’à ce que vous la fermiez.',
-    signIn: 'Se connecter chez NeonPanel',
-    over: 'Votre session est terminée : son temps est écoulé, ou vous l’avez fermée dans un autre onglet. Connectez-vous à nouveau pour continuer.',
+    signIn: 'Se connecter à NeonPanel',
+    over: 'Votre session est terminée : elle a expiré, ou vous l’avez fermée dans un autre onglet. Connectez-vous à nouveau pour continuer.',
     nothingDone:
       'Rien n’a été déconnecté, car votre session ici est terminée. Connectez-vous à nouveau et recommencez.',
     tooLate:
       'Cette page est restée ouverte trop longtemps, ou ce navigateur ne conserve pas les cookies. Appuyez encore une fois sur le bouton.',
-    user: 'Vous êtes connecté en tant qu’utilisateur NeonPanel {id}.',
-    companies: 'Parmi vos sociétés : {names}',
+    user: 'Vous utilisez le compte NeonPanel de l’utilisateur {id}.',
+    companies: 'Parmi vos sociétés : {names}',
     signOut: 'Fermer la session',
     none: 'Aucune application connectée',
     noneText: 'Une application que vous connectez à votre compte NeonPanel apparaîtra ici.',
     connect: 'Comment connecter une application',
-    unknownApp: 'Une application d’adresse inconnue',
-    appTarget: 'Une application à liens {scheme}',
+    unknownApp: 'une application d’adresse inconnue',
+    appTarget: 'une application à liens {scheme}',
     loopback: 'Un programme sur l’ordinateur où il a été connecté.',
     appLink: 'Une application sur un appareil, qui ouvre les liens {scheme}.',
     mayRead: `Elle peut lire ${data}.`,
@@ -93,16 +93,16 @@ export const fr: Texts = {
     some: 'Voici les {shown} connexions utilisées en dernier, sur {total}.',
     showAll: 'Tout afficher',
     incomplete:
-      'Vous avez plus de connexions qu’il n’est possible d’afficher. « Déconnecter toutes les applications » met fin à toutes.',
+      'Vous avez plus de connexions qu’il n’est possible d’afficher. « Déconnecter toutes les applications » y met fin à toutes.',
     ended: 'Déconnectées récemment',
-    again: 'Pour utiliser à nouveau une application, connectez-la de nouveau depuis celle-ci.',
-    confirmOne: 'Déconnecter {target} ?',
-    confirmAll: 'Déconnecter toutes les applications ?',
-    count: 'Connexions qui prendront fin : {count}',
+    again: 'Pour utiliser à nouveau une application, connectez-la de nouveau à partir de celle-ci.',
+    confirmOne: 'Déconnecter {target} ?',
+    confirmAll: 'Déconnecter toutes les applications ?',
+    count: 'Connexions qui prendront fin : {count}',
     means:
-      'En moins d’une seconde, elle n’aura plus accès à vos données NeonPanel par ce serveur. Elle peut avoir conservé ce qu’elle a lu auparavant.',
+      'En moins d’une seconde, elle n’aura plus accès à vos données NeonPanel par l’intermédiaire de ce serveur. Elle peut avoir conservé ce qu’elle a lu auparavant.',
     meansAll:
-      'En moins d’une seconde, aucune n’aura plus accès à vos données NeonPanel par ce serveur. Elles peuvent avoir conservé ce qu’elles ont lu auparavant.',
+      'En moins d’une seconde, aucune n’aura plus accès à vos données NeonPanel par l’intermédiaire de ce serveur. Elles peuvent avoir conservé ce qu’elles ont lu auparavant.',
     keep: 'Annuler',
     why: {
       person: 'Vous l’avez déconnectée ici.',
@@ -117,20 +117,20 @@ export const fr: Texts = {
 
   home: {
     title: 'Connectez votre assistant IA',
-    lead: 'Ce serveur permet à ChatGPT, Claude, Cursor, VS Code et d’autres applications d’IA de travailler avec votre compte NeonPanel : sociétés, stocks, coûts, chiffres d’affaires et rapports.',
+    lead: 'Ce serveur permet à ChatGPT, Claude, Cursor, VS Code et d’autres applications d’IA de travailler avec votre compte NeonPanel : sociétés, stocks, coûts, chiffres d’affaires et rapports.',
     address: 'L’adresse à connecter',
     copy: 'Copier',
     copied: 'Copié',
     noSecret: 'Aucun identifiant client ni secret n’est nécessaire.',
     how: 'Comment connecter',
     chatgpt:
-      'Settings → Apps & Connectors → Advanced settings : activez le mode développeur (Developer mode). Choisissez ensuite Create, collez l’adresse et sélectionnez OAuth.',
+      'Settings → Apps → Advanced settings : activez le mode développeur (Developer mode). Ensuite, Settings → Apps → Create app : collez l’adresse et sélectionnez OAuth.',
     claude: 'Settings → Connectors → Add custom connector, puis collez l’adresse.',
-    claudeCode: 'Exécutez ceci, puis tapez /mcp pour vous connecter :',
-    cursor: 'Mettez ceci dans ~/.cursor/mcp.json :',
-    vscode: 'Exécutez ceci :',
+    claudeCode: 'Exécutez ceci, puis tapez /mcp pour vous connecter :',
+    cursor: 'Ajoutez ceci à ~/.cursor/mcp.json :',
+    vscode: 'Exécutez ceci :',
     others:
-      'Toute application qui parle MCP peut se connecter : donnez-lui l’adresse, avec le transport « Streamable HTTP ». Pour celle qui ne sait pas se connecter seule, exécutez ceci :',
+      'Toute application compatible MCP peut se connecter : donnez-lui l’adresse, avec le transport « Streamable HTTP ». Si elle ne sait pas se connecter seule, exécutez ceci :',
     othersName: 'Autres applications',
     then: 'Ce qui se passe ensuite',
     thenAsk:
@@ -141,20 +141,20 @@ export const fr: Texts = {
       'Votre application peut lire. Elle ne peut créer des documents que si vous l’avez permis.',
     account: 'Vos applications connectées',
     accountText:
-      'Voyez quelles applications utilisent votre compte NeonPanel par ce serveur, et déconnectez-les :',
+      'Consultez les applications qui utilisent votre compte NeonPanel par l’intermédiaire de ce serveur, et déconnectez-les si besoin :',
     status: 'État',
     statusUp: 'Ce serveur fonctionne.',
     statusDown: 'Une partie de ce serveur ne répond pas en ce moment. Réessayez dans un instant.',
     neonpanelUp: 'NeonPanel répond.',
     neonpanelDown:
-      'NeonPanel ne répond pas en ce moment : vos applications ne peuvent pas obtenir ses données. Les connexions restent en place.',
+      'NeonPanel ne répond pas en ce moment : vos applications ne peuvent pas obtenir ses données. Les connexions restent en place.',
     statusMore: 'État pour les programmes',
   },
 
   message: {
     next: 'Que faire maintenant',
-    supportCode: 'Si vous demandez de l’aide, donnez ce code :',
-    forMaker: 'Pour l’éditeur de l’application :',
+    supportCode: 'Si vous demandez de l’aide, indiquez ce code :',
+    forMaker: 'Pour l’éditeur de l’application :',
     tryAgain: 'Réessayer',
   },
 
@@ -167,32 +167,32 @@ export const fr: Texts = {
     used: {
       title: over,
       text: 'Elle a déjà été terminée, ou recommencée dans un autre onglet.',
-      todo: `Si l’application est connectée, vous avez fini. Sinon : ${again}`,
+      todo: `Si l’application est connectée, vous avez fini. Sinon : ${again}`,
     },
     declined: {
       title: over,
       text: 'Vous l’avez annulée, et rien n’a été connecté.',
-      todo: `Si vous avez changé d’avis : ${again}`,
+      todo: `Si vous avez changé d’avis : ${again}`,
     },
     otherBrowser: {
       title: over,
-      text: 'Elle a été commencée dans un autre navigateur, ou ce navigateur ne garde pas les cookies.',
+      text: 'Elle a été commencée dans un autre navigateur, ou ce navigateur ne conserve pas les cookies.',
       todo: `Restez dans le même navigateur du début à la fin. ${again}`,
     },
     over: {
       title: over,
-      text: 'Elle a expiré, a déjà été terminée, ou a été commencée dans un autre navigateur.',
+      text: 'Elle a expiré, a déjà été terminée ou a été commencée dans un autre navigateur.',
       todo: again,
     },
     unknownClient: {
-      title: 'Cette application n’est plus connue ici',
+      title: 'Cette application n’est plus reconnue ici',
       text: 'Ce que l’application a retenu de ce serveur n’est plus à jour.',
-      todo: 'Supprimez le connecteur NeonPanel dans votre application et ajoutez-le de nouveau ; elle s’enregistre alors à nouveau.',
+      todo: 'Supprimez le connecteur NeonPanel dans votre application et ajoutez-le de nouveau ; elle s’enregistre alors à nouveau.',
     },
     unknownClientOf: {
-      title: '{app} n’est plus connu ici',
+      title: '{app} n’est plus reconnu ici',
       text: 'Ce que {app} a retenu de ce serveur n’est plus à jour.',
-      todo: 'Supprimez le connecteur NeonPanel dans {app} et ajoutez-le de nouveau ; l’application s’enregistre alors à nouveau.',
+      todo: 'Supprimez le connecteur NeonPanel dans {app} et ajoutez-le de nouveau ; l’application s’enregistre alors à nouveau.',
     },
     tryLater: {
       title: 'Veuillez réessayer dans un instant',
@@ -221,7 +221,7 @@ export const fr: Texts = {
     },
     forged: {
       title: 'Cette demande ne peut pas aboutir',
-      text: 'Cette page doit être ouverte et remplie dans le même navigateur, et seulement depuis ce site.',
+      text: 'Cette page doit être ouverte et remplie dans le même navigateur, et uniquement depuis ce site.',
       todo: again,
     },
     notPossible: {
@@ -235,23 +235,23 @@ export const fr: Texts = {
       todo: 'Votre demande est conservée quelques minutes. Réessayez dans un instant.',
     },
     neonpanelRefused: {
-      title: 'NeonPanel ne vous a pas connecté',
+      title: 'NeonPanel n’a pas accepté la connexion',
       text: 'NeonPanel a refusé cette connexion.',
       todo: 'Vous pouvez réessayer, peut-être avec un autre compte.',
     },
     accountForged: {
       title: 'Cette demande ne peut pas aboutir',
-      text: 'Cette page doit être ouverte et validée dans le même navigateur et la même session, et seulement depuis ce site.',
+      text: 'Cette page doit être ouverte et validée dans le même navigateur et au cours de la même session, et uniquement depuis ce site.',
       todo: 'Ouvrez à nouveau la page de vos applications connectées.',
     },
     accountOver: {
       title: 'Cette connexion ne peut plus aboutir',
-      text: 'Elle a pris trop de temps, a déjà abouti, ou a commencé dans un autre navigateur.',
+      text: 'Elle a pris trop de temps, a déjà abouti ou a commencé dans un autre navigateur.',
       todo: 'Connectez-vous à nouveau, et restez dans un seul navigateur du début à la fin.',
     },
     accountDenied: {
-      title: 'Vous n’êtes pas connecté',
-      text: 'La connexion chez NeonPanel a été annulée.',
+      title: 'La connexion n’a pas eu lieu',
+      text: 'La connexion à NeonPanel a été annulée.',
       todo: 'Vous pouvez réessayer à tout moment.',
     },
     accountAway: {
@@ -261,7 +261,7 @@ export const fr: Texts = {
     },
     accountBusy: {
       title: 'Réessayez dans un instant',
-      text: 'Une partie de ce service ne répond pas pour le moment : il se peut que rien n’ait été fait.',
+      text: 'Une partie de ce service ne répond pas pour le moment : il se peut que rien n’ait été fait.',
       todo: 'Ouvrez la page de vos applications connectées, voyez ce qu’elle indique et réessayez.',
     },
     accountPartly: {
@@ -285,7 +285,7 @@ export const fr: Texts = {
       todo: 'Adressez-vous à la personne qui gère ce service.',
     },
     descriptionInvalid: {
-      title: 'La description de cette application n’est pas valable',
+      title: 'La description de cette application n’est pas valide',
       text: 'Ce que {host} dit de l’application ne peut pas être accepté.',
       todo: 'Prévenez l’éditeur de l’application, ou réessayez quand il l’aura corrigée.',
     },

@@ -1,6 +1,6 @@
 import type { Texts } from './texts.ts';
 
-const over = 'このサインインはもう完了できません';
+const over = 'このサインインは完了できなくなりました';
 const again = 'アプリに戻って、もう一度接続してください。';
 const tellMaker = '何度も起きる場合は、アプリの開発元に知らせてください。';
 
@@ -20,16 +20,16 @@ export const ja: Texts = {
     heading: '{target} に NeonPanel データの読み取りを許可しますか？',
     verified: '{app} の確認済みアドレス',
     verifiedMeans:
-      '「確認済み」とは、当方の一覧でこのアドレスが {app} のものだという意味です。アプリがデータをどう扱うかを保証するものではありません。',
+      '「確認済み」とは、当サービスの一覧で、このアドレスが {app} のものとされているという意味です。アプリがデータをどう扱うかを保証するものではありません。',
     saidName: 'アプリは{name}と名乗っています。',
     describedAt: 'アプリの説明は {host} にあり、{name}と名乗っています。',
     describedAtOnly: 'アプリの説明は {host} にあります。',
     anyName: '名前は誰でも自由に付けられます。',
-    addressCounts: '大切なのは上のアドレスです。',
+    addressCounts: '確認すべきなのは上のアドレスです。',
     /** Stands for {target} where that is an app’s scheme. */
     appTarget: 'この端末上のアプリ（{scheme} リンク）',
     notThatApp:
-      'アプリは{name}と名乗っていますが、これは当方が知っている {app} のアドレスではありません。心当たりがある場合だけ続けてください。',
+      'アプリは{name}と名乗っていますが、これは当サービスが把握している {app} のアドレスではありません。このアドレスに心当たりがある場合だけ続けてください。',
     loopback:
       '応答は、このコンピューター上のプログラムに送られます。たった今ご自分で起動した場合だけ続けてください。',
     appLink:
@@ -49,7 +49,7 @@ export const ja: Texts = {
     nextEnd: '接続は {place} でいつでも解除できます。',
     approve: 'NeonPanel に進む',
     deny: 'キャンセル',
-    expires: 'この依頼の有効期限は残り {minutes}です（{time} まで）。',
+    expires: 'このリクエストの有効期限は残り {minutes}です（{time} まで）。',
     problem: '問題があります',
     problemChoose: 'どちらのボタンも押されていません。どちらか一つを選んでください。',
   },
@@ -57,7 +57,7 @@ export const ja: Texts = {
   account: {
     title: '接続中のアプリ',
     lead: 'このサーバーを通じて NeonPanel アカウントを利用しているアプリを確認し、接続を解除できます。',
-    how: 'ご本人であることを確認するため、{host} の NeonPanel でサインインしていただきます。このサーバーがパスワードを見ることはありません。',
+    how: 'ご本人であることを確認するため、NeonPanel（{host}）でサインインしていただきます。このサーバーがパスワードを見ることはありません。',
     howLong: 'ここでのサインインは {minutes} 分間、またはサインアウトするまで有効です。',
     signIn: 'NeonPanel でサインイン',
     over: 'サインアウトされています。有効時間が過ぎたか、別のタブでサインアウトしました。続けるにはもう一度サインインしてください。',
@@ -96,9 +96,9 @@ export const ja: Texts = {
     confirmAll: 'すべてのアプリの接続を解除しますか？',
     count: '解除される接続の数：{count}',
     means:
-      '1 秒以内に、このサーバーを通じて NeonPanel のデータに触れることができなくなります。それまでに読み取ったものは、アプリ側に残っている場合があります。',
+      '1 秒以内に、このサーバーを通じて NeonPanel のデータにアクセスできなくなります。それまでに読み取ったものは、アプリ側に残っている場合があります。',
     meansAll:
-      '1 秒以内に、どのアプリもこのサーバーを通じて NeonPanel のデータに触れることができなくなります。それまでに読み取ったものは、アプリ側に残っている場合があります。',
+      '1 秒以内に、どのアプリもこのサーバーを通じて NeonPanel のデータにアクセスできなくなります。それまでに読み取ったものは、アプリ側に残っている場合があります。',
     keep: 'キャンセル',
     why: {
       person: 'ここで解除しました。',
@@ -117,15 +117,15 @@ export const ja: Texts = {
     copy: 'コピー',
     copied: 'コピーしました',
     noSecret: 'クライアント ID やシークレットは必要ありません。',
-    how: '接続の方法',
+    how: '接続方法',
     chatgpt:
-      'Settings → Apps & Connectors → Advanced settings で、開発者モード（Developer mode）をオンにします。次に Create を選び、アドレスを貼り付けて、OAuth を選びます。',
+      'Settings → Apps → Advanced settings で、開発者モード（Developer mode）をオンにします。次に Settings → Apps → Create app を開き、アドレスを貼り付けて、OAuth を選びます。',
     claude: 'Settings → Connectors → Add custom connector を選び、アドレスを貼り付けます。',
-    claudeCode: '次を実行し、その後 /mcp と入力してサインインします。',
-    cursor: '次を ~/.cursor/mcp.json に書きます。',
-    vscode: '次を実行します。',
+    claudeCode: '次のコマンドを実行し、その後 /mcp と入力してサインインします。',
+    cursor: '次の内容を ~/.cursor/mcp.json に追加します。',
+    vscode: '次のコマンドを実行します。',
     others:
-      'MCP に対応したアプリなら、どれでも接続できます。トランスポートを「Streamable HTTP」にして、このアドレスを指定してください。自分でサインインできないアプリの場合は、次を実行します。',
+      'MCP に対応したアプリなら、どれでも接続できます。トランスポートを「Streamable HTTP」にして、このアドレスを指定してください。自分でサインインできないアプリの場合は、次のコマンドを実行します。',
     othersName: 'その他のアプリ',
     then: 'その後の流れ',
     thenAsk:
@@ -137,7 +137,7 @@ export const ja: Texts = {
       'このサーバーを通じて NeonPanel アカウントを利用しているアプリの確認と接続の解除：',
     status: '稼働状況',
     statusUp: 'このサーバーは稼働しています。',
-    statusDown: 'このサーバーの一部が応答していません。しばらくしてからもう一度お試しください。',
+    statusDown: 'このサーバーの一部が応答していません。少し待ってからもう一度お試しください。',
     neonpanelUp: 'NeonPanel は応答しています。',
     neonpanelDown:
       'NeonPanel が現在応答していないため、アプリはデータを取得できません。接続はそのまま維持されます。',
@@ -188,14 +188,14 @@ export const ja: Texts = {
       todo: '{app} で NeonPanel のコネクターを削除し、もう一度追加してください。アプリが新しく登録されます。',
     },
     tryLater: {
-      title: 'しばらくしてからもう一度お試しください',
-      text: 'このサービスの一部が応答していません。失われたものはありません。',
+      title: '少し待ってからもう一度お試しください',
+      text: 'このサービスの一部が応答していません。失われたデータはありません。',
       todo: '数秒後にこのページを再読み込みしてください。',
     },
     busy: {
-      title: 'しばらくしてからもう一度お試しください',
+      title: '少し待ってからもう一度お試しください',
       text: 'このサービスの一部が応答していません。',
-      todo: '依頼は数分間保存されます。しばらくしてからもう一度お試しください。',
+      todo: 'リクエストは数分間保存されます。少し待ってからもう一度お試しください。',
     },
     tooMany: {
       title: 'リクエストが多すぎます',
@@ -203,12 +203,12 @@ export const ja: Texts = {
       todo: '1 分ほど待ってから、このページを再読み込みしてください。',
     },
     serverError: {
-      title: '当方で問題が発生しました',
+      title: 'サーバー側で問題が発生しました',
       text: 'お客様の操作が原因ではありません。',
       todo: 'もう一度お試しください。何度も起きる場合は、下のコードをお知らせください。',
     },
     notFound: {
-      title: 'ここには何もありません',
+      title: 'ページが見つかりません',
       text: 'アドレスが間違っている可能性があります。',
       todo: 'アプリを接続するには、そのアプリから始めてください。',
     },
@@ -225,7 +225,7 @@ export const ja: Texts = {
     neonpanelAway: {
       title: '現在 NeonPanel に接続できません',
       text: 'NeonPanel でサインインできませんでした。',
-      todo: '依頼は数分間保存されます。しばらくしてからもう一度お試しください。',
+      todo: 'リクエストは数分間保存されます。少し待ってからもう一度お試しください。',
     },
     neonpanelRefused: {
       title: 'NeonPanel でサインインできませんでした',
@@ -250,10 +250,10 @@ export const ja: Texts = {
     accountAway: {
       title: '現在サインインできません',
       text: 'NeonPanel またはこのサービスの一部が応答していません。',
-      todo: 'しばらくしてからもう一度お試しください。',
+      todo: '少し待ってからもう一度お試しください。',
     },
     accountBusy: {
-      title: 'しばらくしてからもう一度お試しください',
+      title: '少し待ってからもう一度お試しください',
       text: 'このサービスの一部が現在応答していないため、実行されていない可能性があります。',
       todo: '接続中のアプリのページを開いて状態を確認し、もう一度お試しください。',
     },
