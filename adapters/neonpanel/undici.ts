@@ -3,7 +3,7 @@ import type * as undici from 'undici';
 
 /**
  * The parts of undici that we use, each from its own file. Its index loads a browser's worth beside them (fetch, WebSocket,
- * caches, mocks): imported alone it takes 50 ms of CPU and 14 MB more, within a start less. The files are those of the exact version that
+ * caches, mocks), which every start would pay for with 50 ms and 14 MB. The files are those of the exact version that
  * package.json names; another one that has moved them can't start.
  */
 const load = createRequire(import.meta.url);
