@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
 import type { Log } from '../../log.ts';
 import { type AnswerRoom, createAnswerRoom, TooMuchAtOnce } from './answer-room.ts';
@@ -13,7 +14,6 @@ import {
   type NeonpanelApi,
 } from './neonpanel.ts';
 import { requestTarget, type ArrayStyle } from './request.ts';
-import { Pool } from './undici.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 const CONNECTIONS = 64;

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Dispatcher } from 'undici';
+import { Agent, request, type Dispatcher } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
 import { bytesOf } from '../bounded-bytes.ts';
 import { type Breaker, type Heard, isNobodyHome, isTooLate } from './breaker.ts';
 import { NeonpanelError } from './neonpanel.ts';
 import { operationOf } from './operation-name.ts';
-import { Agent } from './undici.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 /**
@@ -88,10 +87,8 @@ export function createBoundedFetch(options: {
     init: BoundedInit,
     deadline: AbortSignal,
   ): Promise<Response> => {
-    const { origin, pathname, search } = new URL(url);
-    const { statusCode, headers, body } = await dispatcher.request({
-      origin,
-      path: pathname + search,
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
       headers: plainHeaders(init.headers),
       body: init.body == null ? null : String(init.body),
