@@ -274,7 +274,6 @@ export async function startApp(
   app.use(securityHeaders({ https: publicUrl.startsWith('https:') }));
   app.use(pinOrigin({ publicUrl, loopback, trustedProxyHops }));
   app.use(limitTarget());
-  app.use(completeCookiesOnly());
   const ready = async () => {
     await store.ping();
     await keyRing.refresh();
@@ -286,6 +285,8 @@ export async function startApp(
   app.use(health({ ...observed, stopping: () => stopping, neonpanel: neonpanel.state }));
   app.use(mcp);
   app.use(sse.middleware);
+  // From here on there are cookies; reading those of a call would cost more than its token.
+  app.use(completeCookiesOnly());
   app.use(authorizationServer);
   app.use(limitByAddress(limits.pages, ['/']));
   app.use(limitByAddress(limits.public));

@@ -14,6 +14,12 @@ const REMOVED = '[…]';
  * @param maxLength characters
  */
 export const withoutSecrets = (text: string, maxLength: number): string =>
+  HARMLESS.test(text) && text.length <= maxLength ? text : cleaned(text, maxLength);
+
+/** Too short for a secret, and nothing else in it that would be removed: most of what is written. */
+const HARMLESS = /^[\w./:-]{0,31}$/;
+
+const cleaned = (text: string, maxLength: number): string =>
   firstPart(text, maxLength * 4)
     .replace(USERINFO, `//${REMOVED}@`)
     .replace(LONG_RUN, (run) => (UUID.test(run) ? run : REMOVED))

@@ -1,10 +1,2 @@
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
-
-/**
- * The command behind `npm start`. What was compiled is kept beside the packages (and nowhere that others may write to), which
- * halves the time of the next start; where that can't be written, every start compiles anew.
- */
-enableCompileCache(join(import.meta.dirname, 'node_modules/.cache/compile'));
-const { serve } = await import('./serve.ts');
-await serve();
+/** The same command under the name of a TypeScript file. */
+import './start.js';

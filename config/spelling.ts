@@ -19,14 +19,19 @@ export function suspectVariables(env: Readonly<Record<string, string | undefined
 /** Short names such as HOST are near to too many innocent ones (HOSTS, PORTS): only their letters' case may differ. */
 function nearest(name: string): string | undefined {
   const plain = normalise(name);
-  return VARIABLES.find((ours) => {
-    const target = normalise(ours);
+  return OURS.find(({ target }) => {
     if (plain === target) return true;
-    return target.length >= 8 && plain.length <= 40 && distance(plain, target) <= 2;
-  });
+    // By so many letters the lengths differ at least; counting changes takes longer than the rest of a start's checks.
+    if (target.length < 8 || Math.abs(target.length - plain.length) > MAX_CHANGES) return false;
+    return distance(plain, target) <= MAX_CHANGES;
+  })?.name;
 }
 
+const MAX_CHANGES = 2;
+
 const normalise = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]/g, '');
+
+const OURS = VARIABLES.map((name) => ({ name, target: normalise(name) }));
 
 /** Levenshtein distance: how many letters were added, dropped or changed. */
 function distance(a: string, b: string): number {

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
-import { bytesOf } from '../adapters/bounded-bytes.ts';
 import { Refusal } from '../errors.ts';
 
 /** Bodies of OAuth requests; the largest real one is a registration of a few kilobytes. */
@@ -18,16 +17,43 @@ const LINGER_MS = 1_000;
  */
 export async function readText(ctx: Context, limit: number): Promise<string> {
   refuseOversize(ctx, limit);
-  try {
-    const body = ctx.req.iterator({ destroyOnReturn: false });
-    return (await bytesOf(body, limit, () => tooLarge(ctx, limit))).toString('utf8');
-  } catch (error) {
+  const bytes = await bytesFrom(ctx.req, limit);
+  if (bytes === undefined) {
     ctx.req.resume();
-    if (error instanceof Refusal) throw error;
-    throw new Refusal('invalid_request', 400, 'The request body could not be read.', {
-      cause: error,
-    });
+    throw tooLarge(ctx, limit);
   }
+  return bytes.toString('utf8');
+}
+
+/**
+ * By its events: an iterator over a stream costs more than all the rest of reading a small body.
+ *
+ * @returns undefined if it is more than so many bytes; the rest of it is still to be read
+ */
+function bytesFrom(stream: Readable, limit: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let received = 0;
+    const take = (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > limit) over(() => resolve(undefined));
+      else chunks.push(chunk);
+    };
+    const end = () => over(() => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    const giveUp = (cause?: Error) =>
+      over(() =>
+        reject(
+          new Refusal('invalid_request', 400, 'The request body could not be read.', { cause }),
+        ),
+      );
+    const over = (settle: () => void) => {
+      stream.off('data', take).off('end', end).off('close', giveUp);
+      settle();
+    };
+    // That of errors stays: what comes after a refused body must not end the process.
+    stream.on('data', take).on('end', end).on('close', giveUp).on('error', giveUp);
+    if (stream.destroyed) giveUp();
+  });
 }
 
 /** @throws Refusal 413 if the declared length is above the limit */

@@ -9,7 +9,7 @@ import { withoutSecrets } from '../redaction.ts';
  * line per request: method, path without query (it may hold codes and states), status, duration.
  */
 export function requestContext(log: Log): Middleware {
-  return async function withRequestId(ctx, next) {
+  return function withRequestId(ctx, next) {
     const requestId = randomUUID();
     ctx.state.requestId = requestId;
     ctx.state.started = performance.now();
@@ -25,7 +25,7 @@ export function requestContext(log: Log): Middleware {
         ms: elapsedMs(ctx),
       });
     ctx.res.once('close', done);
-    await withRequestLog(requestLog(ctx), next);
+    return withRequestLog(requestLog(ctx), next);
   };
 }
 

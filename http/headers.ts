@@ -2,12 +2,12 @@ import type { Context, Middleware } from 'koa';
 
 /** Headers every answer carries. Pages add their own policy with `pageHeaders`. */
 export function securityHeaders(options: { https: boolean }): Middleware {
-  return async function headers(ctx, next) {
+  return function headers(ctx, next) {
     ctx.set('X-Content-Type-Options', 'nosniff');
     ctx.set('Referrer-Policy', 'no-referrer');
     ctx.set('X-Robots-Tag', 'noindex');
     if (options.https) ctx.set('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
-    await next();
+    return next();
   };
 }
 

@@ -22,7 +22,7 @@ export const HEALTH_PATHS = ['/healthz', '/health', '/readyz'];
 export function health(options: HealthOptions): Middleware {
   const { version } = options;
   const started = Date.now();
-  return async function healthChecks(ctx, next) {
+  return function healthChecks(ctx, next) {
     const alive = ctx.path === '/healthz' || ctx.path === '/health';
     if (!alive && ctx.path !== '/readyz') return next();
     ctx.set('Cache-Control', 'no-store');

@@ -8,8 +8,8 @@ import { addressOf } from './address.ts';
  * @param paths default: whatever comes as far as here
  */
 export function limitByAddress(limit: RateLimit, paths?: readonly string[]): Middleware {
-  return async function limited(ctx, next) {
+  return function limited(ctx, next) {
     if (!paths || paths.includes(ctx.path)) takeTurn(limit, addressOf(ctx));
-    await next();
+    return next();
   };
 }

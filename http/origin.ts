@@ -21,7 +21,7 @@ export function pinOrigin(options: {
 }): Middleware {
   const { publicUrl, loopback, trustedProxyHops } = options;
   const { protocol, host } = new URL(publicUrl);
-  return async function pinned(ctx, next) {
+  return function pinned(ctx, next) {
     // RFC 9112 §3.2; of two, Node would take the first and a proxy perhaps the last.
     if (hostHeaders(ctx.req.rawHeaders) > 1) {
       closeAfterAnswer(ctx);
@@ -44,7 +44,7 @@ export function pinOrigin(options: {
         detail: `host ${asked.slice(0, 100)}`,
       });
     }
-    await next();
+    return next();
   };
 }
 

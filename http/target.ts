@@ -12,7 +12,7 @@ const MAX_PARAMETERS = 100;
 
 /** @throws Refusal 400 for a query of more parameters than any request has, 414 (RFC 9110 §15.5.15) for a longer address than any client of ours needs */
 export function limitTarget(): Middleware {
-  return async function targetLimited(ctx, next) {
+  return function targetLimited(ctx, next) {
     if ((ctx.req.url?.length ?? 0) > MAX_TARGET_LENGTH) {
       const description = `An address must not exceed ${MAX_TARGET_LENGTH} bytes.`;
       throw new Refusal('invalid_request', 414, description);
@@ -21,6 +21,6 @@ export function limitTarget(): Middleware {
       const description = `A query must not have more than ${MAX_PARAMETERS} parameters.`;
       throw new Refusal('invalid_request', 400, description);
     }
-    await next();
+    return next();
   };
 }

@@ -9,14 +9,17 @@ import { isObject, parseInner, UNREADABLE } from './json-text.ts';
  * - A batch that gives up one of its own requests: that one would be waited for and never answered.
  */
 export function asMeant(posted: Posted): Posted {
+  if (!Array.isArray(posted.body)) {
+    const messages = posted.messages.map(withObjectArguments);
+    return { body: messages[0], messages };
+  }
   const givenUp = new Set<unknown>(
     posted.messages.map(cancelledId).filter((id) => id !== undefined),
   );
-  const isBatch = Array.isArray(posted.body);
   const messages = posted.messages
-    .filter((message) => !isBatch || !isOrdinary(message) || !givenUp.has(message['id']))
+    .filter((message) => !isOrdinary(message) || !givenUp.has(message['id']))
     .map(withObjectArguments);
-  return { body: isBatch ? messages : messages[0], messages };
+  return { body: messages, messages };
 }
 
 /** A request, and not one that gives up another. */

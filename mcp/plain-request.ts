@@ -33,6 +33,13 @@ export function plainRequest(
 
   const version = headerOf(headers, 'mcp-protocol-version');
   const mcpMethodHeader = headerOf(headers, 'mcp-method');
+  if (
+    isBare(body) &&
+    mcpMethodHeader === undefined &&
+    (version === undefined || isLegacy(version))
+  ) {
+    return { era: 'legacy', request: body as unknown as JSONRPCRequest };
+  }
   const route = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -40,8 +47,9 @@ export function plainRequest(
     ...(mcpMethodHeader !== undefined && { mcpMethodHeader }),
   });
   if (route.kind === 'legacy' && route.reason === 'no-claim') {
-    const isServed = version === undefined || LEGACY_VERSIONS.includes(version);
-    return isServed ? { era: 'legacy', request: body as unknown as JSONRPCRequest } : undefined;
+    return version === undefined || isLegacy(version)
+      ? { era: 'legacy', request: body as unknown as JSONRPCRequest }
+      : undefined;
   }
   if (route.kind !== 'modern' || route.messageKind !== 'request') return undefined;
   const isAsNamed =
@@ -52,6 +60,18 @@ export function plainRequest(
     ? { era: 'modern', request: route.message }
     : undefined;
 }
+
+/**
+ * Whether a message is a request that says of itself nothing but what is asked for, which only the 2025 eras allow: there is
+ * nothing in it to classify, and that the SDK finds out more slowly than it answers.
+ */
+const isBare = ({ jsonrpc, id, params, ...rest }: Record<string, unknown>): boolean =>
+  jsonrpc === '2.0' &&
+  (typeof id === 'string' || Number.isSafeInteger(id)) &&
+  Object.keys(rest).every((name) => name === 'method') &&
+  (params === undefined || !Object.hasOwn(params as object, '_meta'));
+
+const isLegacy = (version: string): boolean => LEGACY_VERSIONS.includes(version);
 
 const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name];

@@ -3,9 +3,11 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   requireScopes,
+  type CallToolRequest,
   type CallToolResult,
   type ScopeChallengeHandler,
   type ServerContext,
+  type StandardSchemaV1,
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import type { Caller } from './caller.ts';
@@ -42,6 +44,14 @@ const INSTRUCTIONS = [
 /** The list changes only with a deployment, and depends on nothing but the version. */
 const LIST_TTL_MS = 60_000;
 const MAX_SHOWN_NAME = 64;
+/** The SDK has checked them already, by its schema for this method. */
+const CALL_PARAMS: StandardSchemaV1<CallToolRequest['params']> = {
+  '~standard': {
+    version: 1,
+    vendor: 'neonpanel',
+    validate: (value) => ({ value: value as CallToolRequest['params'] }),
+  },
+};
 /** There is one page. What else is in the parameters is the transport's. */
 const LIST_PARAMS = z.looseObject({ cursor: z.string().nullish() });
 
@@ -85,7 +95,7 @@ export function createServerFactory(options: ServerFactoryOptions): () => McpSer
     // The SDK would convert every schema again for every list.
     server.server.setRequestHandler('tools/list', { params: LIST_PARAMS }, () => list);
     // The SDK would find `constructor` among its tools, and repeat any name whole.
-    server.server.setRequestHandler('tools/call', async ({ params }, ctx) => {
+    server.server.setRequestHandler('tools/call', { params: CALL_PARAMS }, async (params, ctx) => {
       const caller = exchangeIn(ctx.http?.authInfo)?.caller;
       if (caller) options.called?.(caller);
       const tool = registered.get(params.name);

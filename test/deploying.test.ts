@@ -9,7 +9,7 @@ import { importsOf } from './support/imports.ts';
 /** No container runtime and no init system is needed to see that what they are given fits together. */
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-const COMMAND = 'node_modules/.bin/node server.ts';
+const COMMAND = 'node_modules/.bin/node start.js';
 
 /** Every file of ours that a program loads, by its imports. */
 function reachableFrom(file: string, seen = new Set<string>()): Set<string> {
@@ -24,7 +24,7 @@ function reachableFrom(file: string, seen = new Set<string>()): Set<string> {
 
 test('the image holds everything that the server loads', (t) => {
   const left = read('.dockerignore').trim().split('\n');
-  const files = [...reachableFrom('server.ts'), 'views/consent.eta', 'views/style.css'];
+  const files = [...reachableFrom('start.js'), 'views/consent.eta', 'views/style.css'];
   t.true(files.length > 100);
   for (const file of files) {
     const [top = ''] = file.split('/');
@@ -38,7 +38,7 @@ test('all places start the same command, without npm between it and its signals'
   t.true(read('Dockerfile').includes(`CMD ["${COMMAND.replace(' ', '", "')}"]`));
   t.regex(
     read('deploy/neonpanel-mcp.service'),
-    /^ExecStart=\/\S+\/node_modules\/\.bin\/node server\.ts$/m,
+    /^ExecStart=\/\S+\/node_modules\/\.bin\/node start\.js$/m,
   );
 });
 
