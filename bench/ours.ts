@@ -28,7 +28,7 @@ export function ourServer(at: Surroundings): Program {
   const { port, directory, redisUrl, tools, nodeOptions = [] } = at;
   const hooks = tools === 'as shipped' ? [] : ['--import', './bench/inside/hooks.ts'];
   return {
-    command: [...nodeOptions, ...hooks, 'start.js'],
+    command: [...nodeOptions, ...hooks, 'server.js'],
     port,
     readyPath: '/readyz',
     env: {

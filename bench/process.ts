@@ -13,7 +13,7 @@ export interface Running {
 }
 
 export interface Program {
-  /** Arguments of node, relative to the project, e.g. `['server.ts']`. */
+  /** Arguments of node, relative to the project, e.g. `['server.js']`. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly port: number;

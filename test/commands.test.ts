@@ -85,7 +85,7 @@ async function laptop(t: ExecutionContext): Promise<Record<string, string>> {
 
 /** `npm start`, until it says that it is ready. */
 async function startServer(t: ExecutionContext, env: Record<string, string>) {
-  const server = run(t, 'server.ts', env);
+  const server = run(t, 'server.js', env);
   const [, url] = await server.prints(/MCP server +(http:\S+)\/mcp/);
   await server.prints(/Connect a client/);
   return { ...server, url: url! };
@@ -127,7 +127,7 @@ async function occupy(t: ExecutionContext, port: string): Promise<void> {
 }
 
 test.serial(
-  'node server.ts serves, says how to sign in and how to connect each client, and stops at SIGTERM',
+  'node server.js serves, says how to sign in and how to connect each client, and stops at SIGTERM',
   async (t) => {
     const env = await laptop(t);
     const server = await startServer(t, env);
@@ -159,7 +159,7 @@ test.serial(
   },
 );
 
-test.serial('node server.ts stops at Ctrl-C, too', async (t) => {
+test.serial('node server.js stops at Ctrl-C, too', async (t) => {
   const server = await startServer(t, await laptop(t));
   server.kill('SIGINT');
   t.is(await server.ended, 0);
@@ -201,7 +201,7 @@ test.serial(
     rotated.kill('SIGTERM');
     await rotated.ended;
 
-    const stranger = run(t, 'server.ts', { ...env, MASTER_KEYS: masterKey() });
+    const stranger = run(t, 'server.js', { ...env, MASTER_KEYS: masterKey() });
     t.is(await stranger.ended, 1);
     t.is(lines(stranger.stderr()).length, 1, stranger.stderr());
     t.regex(stranger.stderr(), /MASTER_KEYS|master key/i);
@@ -228,7 +228,7 @@ test.serial(
   async (t) => {
     const env = await laptop(t);
     await occupy(t, env.PORT!);
-    const server = run(t, 'server.ts', env);
+    const server = run(t, 'server.js', env);
     t.is(await server.ended, 1);
     t.is(lines(server.stderr()).length, 1, server.stderr());
     t.true(server.stderr().includes(env.PORT!), server.stderr());
@@ -253,7 +253,7 @@ test.serial(
   'every mistake in the environment is listed at once, without its secret, with exit code 1',
   async (t) => {
     const secret = 'c2VjcmV0LXRoYXQtaXMtdG9vLXNob3J0';
-    const server = run(t, 'server.ts', {
+    const server = run(t, 'server.js', {
       PORT: 'three thousand',
       PUBLIC_URL: 'ftp://mcp.example.com',
       MASTER_KEYS: secret,
@@ -284,7 +284,7 @@ test.serial(
     const required = ['MASTER_KEYS', 'SQLITE_PATH', 'NEONPANEL_URL', 'NEONPANEL_CLIENT_ID'];
     for (const NODE_ENV of ['development', 'production']) {
       const directory = temporary(t);
-      const server = run(t, 'server.ts', {
+      const server = run(t, 'server.js', {
         PUBLIC_URL: 'https://mcp.example.com',
         DATA_DIR: directory,
         NODE_ENV,
@@ -298,7 +298,7 @@ test.serial(
 );
 
 test.serial('[D19] a public address without https starts no server', async (t) => {
-  const server = run(t, 'server.ts', {
+  const server = run(t, 'server.js', {
     PUBLIC_URL: 'http://mcp.example.com',
     MASTER_KEYS: masterKey(),
     SQLITE_PATH: join(temporary(t), 'store.db'),
@@ -311,7 +311,7 @@ test.serial('[D19] a public address without https starts no server', async (t) =
 
 test.serial('[D19] ALLOW_SANDBOX serves behind a public address with a loud warning', async (t) => {
   const env = await laptop(t);
-  const server = run(t, 'server.ts', {
+  const server = run(t, 'server.js', {
     ...env,
     HOST: '127.0.0.1',
     PUBLIC_URL: 'https://tunnel.example.com',

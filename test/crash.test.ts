@@ -9,7 +9,7 @@ import { type ServerProcess, startServerProcess } from './support/server-process
 
 /** A fault of ours that nobody catches: said, and the end of the process, but of no other request. */
 
-const WITH_FAULTS = ['--import', './test/support/crash-on-signal.ts', 'server.ts'];
+const WITH_FAULTS = ['--import', './test/support/crash-on-signal.ts', 'server.js'];
 
 interface Crashing extends ServerProcess {
   log(): Record<string, any>[];

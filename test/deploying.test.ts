@@ -9,7 +9,7 @@ import { importsOf } from './support/imports.ts';
 /** No container runtime and no init system is needed to see that what they are given fits together. */
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-const COMMAND = 'node_modules/.bin/node start.js';
+const COMMAND = 'node_modules/.bin/node server.js';
 
 /** Every file of ours that a program loads, by its imports. */
 function reachableFrom(file: string, seen = new Set<string>()): Set<string> {
@@ -24,7 +24,7 @@ function reachableFrom(file: string, seen = new Set<string>()): Set<string> {
 
 test('the image holds everything that the server loads', (t) => {
   const left = read('.dockerignore').trim().split('\n');
-  const files = [...reachableFrom('start.js'), 'views/consent.eta', 'views/style.css'];
+  const files = [...reachableFrom('server.js'), 'views/consent.eta', 'views/style.css'];
   t.true(files.length > 100);
   for (const file of files) {
     const [top = ''] = file.split('/');

@@ -45,7 +45,7 @@ test.serial('[X30] a log that nobody reads holds no request up and no stop: sock
 test.serial('[X30] a log that nobody reads holds no request up and no stop: pipe', async (t) => {
   // The shell says on a stream of its own how the server ended; its log goes to a program that never reads.
   const script =
-    'exec 3>&1; ( "$NODE" server.ts & echo $! >&3; wait $!; echo "ended $?" >&3 ) | sleep 600';
+    'exec 3>&1; ( "$NODE" server.js & echo $! >&3; wait $!; echo "ended $?" >&3 ) | sleep 600';
   const server = await startServerProcess(t, { stdout: 'pipe', command: ['sh', '-c', script] });
   let said = '';
   server.child.stdout!.setEncoding('utf8').on('data', (text: string) => (said += text));

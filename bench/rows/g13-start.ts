@@ -10,7 +10,7 @@ const IDLE_MS = 2_000;
 export default {
   id: 'G13',
   name: 'start',
-  why: `An instance as shipped (\`node start.js\`, without npm around it) joins a Redis that is in use, as at every deployment: from
+  why: `An instance as shipped (\`node server.js\`, without npm around it) joins a Redis that is in use, as at every deployment: from
 the start of the process to /readyz saying yes, asked every 5 ms, and what it then takes of memory when it has been idle for
 two seconds.`,
   perStore: false,

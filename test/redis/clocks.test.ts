@@ -31,7 +31,7 @@ async function start(t: ExecutionContext) {
     RATE_LIMIT_FACTOR: '0',
   };
   const right = await startServerProcess(t, { stdout: 'pipe', env });
-  const command = ['--import', './test/support/movable-clock.ts', 'server.ts'];
+  const command = ['--import', './test/support/movable-clock.ts', 'server.js'];
   const wrong = await startServerProcess(t, {
     stdout: 'pipe',
     ipc: true,

@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 25;
 /** Between two requests of a client: the machine has other things to do. */
 const PAUSE_MS = 40;
 
-const WITH_FAULTS = ['--import', './test/support/crash-on-signal.ts', 'server.ts'] as const;
+const WITH_FAULTS = ['--import', './test/support/crash-on-signal.ts', 'server.js'] as const;
 
 interface World {
   readonly balancer: Balancer;

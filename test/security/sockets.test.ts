@@ -113,7 +113,7 @@ async function startLimited(t: ExecutionContext, descriptorsAtStart: number) {
       'prlimit',
       `--nofile=${descriptorsAtStart}:${descriptorsAtStart}`,
       process.execPath,
-      'server.ts',
+      'server.js',
     ],
     env: { ...env, LOG_LEVEL: 'warn' },
   });

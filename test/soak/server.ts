@@ -49,7 +49,7 @@ export async function startSoaked(store: StoreName): Promise<Soaked> {
     {
       stdout: 'pipe',
       ipc: true,
-      command: [process.execPath, '--expose-gc', '--import', './test/soak/probe.ts', 'server.ts'],
+      command: [process.execPath, '--expose-gc', '--import', './test/soak/probe.ts', 'server.js'],
       env: {
         ...(redis && { REDIS_URL: redis.url }),
         MASTER_KEYS: randomBytes(32).toString('base64url'),

@@ -8,7 +8,7 @@ import { freePort } from './ports.ts';
 const { NODE_COMPILE_CACHE } = process.env;
 const ROOT = join(import.meta.dirname, '../..');
 
-/** `node server.ts` as a process of its own, and where it serves. */
+/** `node server.js` as a process of its own, and where it serves. */
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly url: string;
@@ -33,7 +33,7 @@ export async function startServerProcess(
 ): Promise<ServerProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'neonpanel-mcp-process-'));
   const port = await freePort();
-  const [program, ...args] = options.command ?? [process.execPath, 'server.ts'];
+  const [program, ...args] = options.command ?? [process.execPath, 'server.js'];
   const stdio: StdioOptions = ['ignore', options.stdout, 'ignore'];
   if (options.ipc) stdio.push('ipc');
   const child = spawn(program, args, {

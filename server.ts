@@ -1,2 +1,0 @@
-/** The same command under the name of a TypeScript file. */
-import './start.js';
