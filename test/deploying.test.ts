@@ -38,7 +38,7 @@ test('all places start the same command, without npm between it and its signals'
   t.true(read('Dockerfile').includes(`CMD ["${COMMAND.replace(' ', '", "')}"]`));
   t.regex(
     read('deploy/neonpanel-mcp.service'),
-    /^ExecStart=\/\S+\/node_modules\/\.bin\/node start\.js$/m,
+    /^ExecStart=\/\S+\/node_modules\/\.bin\/node server\.js$/m,
   );
 });
 
