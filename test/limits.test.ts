@@ -87,6 +87,7 @@ const WITHIN_A_CALL = [
   'adapters/sealed-records.ts',
   'adapters/secrets.ts',
   'auth/account/own-connections.ts',
+  'auth/known-apps.ts',
   'keys/key-set.ts',
   'mcp/resource-server.ts',
   'mcp/server.ts',
