@@ -1,6 +1,6 @@
 /**
  * What a stream brings, if it is not more than so many bytes. Else it is left in the middle, which destroys it and its
- * socket, unless its iterator was made not to.
+ * socket.
  *
  * @throws what `tooLarge` makes
  */

@@ -4,13 +4,13 @@ import type { NeonpanelOutcome } from '../../facts.ts';
 import { sizeOf } from '../../json-size.ts';
 import { type AnswerAccount, TooMuchAtOnce } from './answer-room.ts';
 import { LONG_TEXT, MAX_ANSWER_VALUES, textOf, Unreadable } from './body.ts';
-import { type Heard, isNobodyHome, isTooLate } from './breaker.ts';
+import { type Heard, heardInStatus } from './breaker.ts';
 import type { Budget } from './budget.ts';
 import { NeonpanelError, type ApiRequest, type ApiResponse } from './neonpanel.ts';
 import { operationOf } from './operation-name.ts';
 import { requestHeaders } from './request.ts';
 import { readAnswer, type RawAnswer } from './response.ts';
-import type { Sending } from './sending.ts';
+import { type Sending, unlessOver } from './sending.ts';
 
 export type Accounted = ApiRequest & { readonly answers: AnswerAccount };
 
@@ -44,8 +44,7 @@ export async function attempt(
       signal: budget.signal,
       sending,
     };
-    // While it waits for a connection undici does not listen to the signal.
-    const raw = await Promise.race([pool.request(options), budget.over]);
+    const raw = await unlessOver(pool.request(options), budget.signal);
     const text = await textOf(raw, request.answers, budget.signal);
     answer = { status: raw.statusCode, headers: raw.headers, text };
   } catch (error) {
@@ -64,11 +63,7 @@ export async function attempt(
     if (!(error instanceof NeonpanelError)) throw error;
     const { status } = answer;
     const transient = status === 429 || status >= 500;
-    return {
-      error,
-      transient,
-      heard: isTooLate(status) ? 'late' : isNobodyHome(status) ? 'silence' : 'answer',
-    };
+    return { error, transient, heard: heardInStatus(status) };
   }
 }
 
@@ -95,19 +90,16 @@ function networkOutcome(error: unknown, { signal }: Budget, { isSent }: Sending)
       cause: error,
     }),
     transient: !gaveUp && !isOurs && !isNoRequest,
-    heard: isOurs
-      ? 'answer'
-      : gaveUp
-        ? inTime(signal, isSent)
-        : isNoRequest
-          ? 'nothing'
-          : 'silence',
+    heard: heard(),
   };
-}
 
-/** The time of a call that never was sent was over for reasons of ours. */
-const inTime = ({ reason }: AbortSignal, isSent: boolean): 'late' | 'nothing' =>
-  isSent && reason !== 'caller gone' ? 'late' : 'nothing';
+  function heard() {
+    if (isOurs) return 'answer';
+    // The time of a call that never was sent was over for reasons of ours.
+    if (gaveUp) return isSent && signal.reason !== 'caller gone' ? 'late' : 'nothing';
+    return isNoRequest ? 'nothing' : 'silence';
+  }
+}
 
 /** What the breaker is told of an attempt. */
 export function heardIn(

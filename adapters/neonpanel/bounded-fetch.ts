@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { NeonpanelOutcome } from '../../facts.ts';
 import { bytesOf } from '../bounded-bytes.ts';
-import { type Breaker, type Heard, isNobodyHome, isTooLate } from './breaker.ts';
+import { type Breaker, type Heard, heardInStatus } from './breaker.ts';
 import { NeonpanelError } from './neonpanel.ts';
 import { operationOf } from './operation-name.ts';
-import { noteDispatch, type Sending } from './sending.ts';
+import { noteDispatch, type Sending, unlessOver } from './sending.ts';
 import type { NeonpanelWatch } from './watch.ts';
 
 /**
@@ -106,11 +106,11 @@ export function createBoundedFetch(options: {
       signal,
       sending,
     };
-    // While it waits for a connection undici does not listen to the signal.
-    const { statusCode, headers, body } = await Promise.race([
-      request(url, options),
-      endOf(signal, sending),
-    ]);
+    const { statusCode, headers, body } = await unlessOver(request(url, options), signal).catch(
+      (error: unknown) => {
+        throw signal.aborted && !sending.isSent ? new NeverSent() : error;
+      },
+    );
     const tooLarge = () => new TooLarge(`answer of more than ${maxBytes} bytes`);
     const bytes = await bytesOf(body, maxBytes, tooLarge);
     const answer = new Headers();
@@ -125,16 +125,11 @@ export function createBoundedFetch(options: {
 
 class TooLarge extends Error {}
 /** All connections were taken for the whole of its time, which says nothing about NeonPanel. */
-class NeverSent extends Error {}
-
-/** @throws NeverSent, or the reason of the signal */
-const endOf = (signal: AbortSignal, sending: Sending) =>
-  new Promise<never>((_, reject) => {
-    const end = () =>
-      reject(sending.isSent ? signal.reason : new NeverSent('no connection was free in time'));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end);
-  });
+class NeverSent extends Error {
+  constructor() {
+    super('no connection was free in time');
+  }
+}
 
 class Failed {
   readonly error: unknown;
@@ -166,8 +161,8 @@ function heardIn(
 ): Heard {
   const late = () => ({ late: operationOf(method, path) });
   if (settled.status === 'fulfilled') {
-    const { status } = settled.value;
-    return isTooLate(status) ? late() : isNobodyHome(status) ? 'silence' : 'answer';
+    const heard = heardInStatus(settled.value.status);
+    return heard === 'late' ? late() : heard;
   }
   const { reason } = settled;
   if (seenAs(reason, init) === 'abandoned') return 'nothing';
@@ -181,7 +176,7 @@ function seenAs(error: unknown, { signal }: BoundedInit): NeonpanelOutcome {
 }
 
 function seenIn(status: number): NeonpanelOutcome {
-  if (isNobodyHome(status) || isTooLate(status)) return 'silent';
+  if (heardInStatus(status) !== 'answer') return 'silent';
   if (status === 429) return 'rate_limited';
   if (status >= 500) return 'failed';
   return status >= 400 ? 'rejected' : 'success';

@@ -115,7 +115,8 @@ const notAsked = () =>
     wasSent: false,
   });
 
-/** What a proxy says when it finds nobody behind it. */
-export const isNobodyHome = (status: number): boolean => [502, 503].includes(status);
-/** What it says when somebody is there and takes too long. */
-export const isTooLate = (status: number): boolean => status === 504;
+/** What an answer that is none of NeonPanel's API shows by its status: a proxy finds nobody behind it, or waits in vain. */
+export function heardInStatus(status: number): 'answer' | 'silence' | 'late' {
+  if (status === 504) return 'late';
+  return status === 502 || status === 503 ? 'silence' : 'answer';
+}

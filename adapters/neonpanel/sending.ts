@@ -16,3 +16,21 @@ export const noteDispatch: Dispatcher.DispatcherComposeInterceptor =
     };
     return dispatch(options, handler);
   };
+
+/**
+ * What a request brings, unless its signal is aborted before: while a request waits for a connection, undici does not listen
+ * to it.
+ *
+ * @throws the reason of the signal
+ */
+export async function unlessOver<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const end = () => reject(signal.reason);
+  if (signal.aborted) end();
+  signal.addEventListener('abort', end);
+  try {
+    return await Promise.race([asked, over]);
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
