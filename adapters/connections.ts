@@ -12,6 +12,7 @@ import {
   withoutGap,
 } from './connection-list.ts';
 import { type Grant, isService } from './grants.ts';
+import { createOneAtATime } from './one-at-a-time.ts';
 import { withoutPatience } from './patience.ts';
 import { digest } from './secrets.ts';
 import { type Entry, type Key, type Store, update } from './store.ts';
@@ -71,7 +72,8 @@ export function createConnections(options: {
   let pending: Pending = new Map();
   /** What the present one has not come to yet. What happens meanwhile waits its own half minute, however long this takes. */
   let taken: Pending = new Map();
-  const writing = new Map<string, Promise<void>>();
+  /** For each user: what comes meanwhile goes together in the next. */
+  const writing = createOneAtATime();
   /** Epoch milliseconds of the oldest change in `pending`. */
   let since = 0;
   let storeIsAway = false;
@@ -116,7 +118,7 @@ export function createConnections(options: {
       clearTimeout(timer);
       await writingAll;
       await writeAll();
-      await Promise.all(writing.values());
+      await writing.done();
     },
   };
 
@@ -163,14 +165,8 @@ export function createConnections(options: {
     if (storeIsAway) since = now();
   }
 
-  /** One at a time for each user: what comes meanwhile goes together in the next. */
   function write(accountId: string, known?: Entry): Promise<void> {
-    const next = (writing.get(accountId) ?? Promise.resolve()).then(() =>
-      writeNow(accountId, known),
-    );
-    writing.set(accountId, next);
-    void next.then(() => writing.get(accountId) === next && writing.delete(accountId));
-    return next;
+    return writing.run(accountId, () => writeNow(accountId, known));
   }
 
   async function writeNow(accountId: string, known: Entry | undefined): Promise<void> {

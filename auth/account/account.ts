@@ -5,6 +5,7 @@ import type { Connections } from '../../adapters/connections.ts';
 import type { GrantEnding } from '../../adapters/grant-ending.ts';
 import type { Grants } from '../../adapters/grants.ts';
 import type { NeonpanelLogin } from '../../adapters/neonpanel/neonpanel.ts';
+import { createOneAtATime } from '../../adapters/one-at-a-time.ts';
 import { withoutPatience } from '../../adapters/patience.ts';
 import type { RateLimits } from '../../adapters/rate-limits.ts';
 import type { Secrets } from '../../adapters/secrets.ts';
@@ -55,8 +56,8 @@ const AT_ONCE = 20;
  */
 export function createAccount(options: AccountOptions) {
   const { config, secrets, views } = options;
-  /** The last of those who disconnect all, by user. */
-  const turns = new Map<string, Promise<void>>();
+  /** For each user: with more connections than are listed, disconnecting all looks at everybody's. */
+  const disconnecting = createOneAtATime();
   const sessions = createAccountSessions(options);
   const own = createOwnConnections(options);
   const { signIn, callback } = createAccountSignIn({ ...options, sessions });
@@ -141,7 +142,7 @@ export function createAccount(options: AccountOptions) {
     };
     const ending =
       grantId === undefined
-        ? alone(subject, () => withoutPatience(() => endAll(subject, endOne)))
+        ? disconnecting.run(subject, () => withoutPatience(() => endAll(subject, endOne)))
         : endOne(grantId);
     await ending.catch(storeAway(audit, done, grantId === undefined));
     audit({ outcome: 'success', ...done });
@@ -156,15 +157,6 @@ export function createAccount(options: AccountOptions) {
     }
     // Whoever has more than can be listed: all of them were looked at.
     await options.connections.lacksNone(subject);
-  }
-
-  /** One after the other for each user: with more connections than are listed it looks at everybody's. */
-  function alone(subject: string, work: () => Promise<void>): Promise<void> {
-    const turn = (turns.get(subject) ?? Promise.resolve()).catch(() => {}).then(work);
-    turns.set(subject, turn);
-    const leave = () => turns.get(subject) === turn && turns.delete(subject);
-    void turn.then(leave, leave);
-    return turn;
   }
 
   /** @returns false if there is no such connection of theirs (any more) */
