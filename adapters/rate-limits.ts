@@ -13,13 +13,11 @@ import { createSharing, type SharedCounts } from './rate-sharing.ts';
 export interface RateLimit {
   readonly name: RateLimitName;
   /**
-   * Counts so many, unless they would be too many.
+   * Whether so many more would be too many; counts nothing.
    *
    * @param caller who asks, in the terms of the table's `by`
    * @returns undefined if it may go on, else the seconds after which it may ask again (at least 1)
    */
-  take(caller: string, count?: number): number | undefined;
-  /** The same without counting, for what is only known afterwards. */
   secondsToWait(caller: string, count?: number): number | undefined;
   count(caller: string, count?: number): void;
   /** Callers that are remembered. */
@@ -68,11 +66,6 @@ export function createRateLimits(options: {
     return {
       name,
       secondsToWait,
-      take(caller, count = 1) {
-        const wait = secondsToWait(caller, count);
-        if (wait === undefined) add(caller, count);
-        return wait;
-      },
       count: (caller, count = 1) => add(caller, count),
       get size() {
         return windows.size;
@@ -87,7 +80,6 @@ export function createRateLimits(options: {
 
 const unlimited = (name: RateLimitName): RateLimit => ({
   name,
-  take: () => undefined,
   secondsToWait: () => undefined,
   count: () => {},
   size: 0,
