@@ -33,13 +33,9 @@ export function plainRequest(
 
   const version = headerOf(headers, 'mcp-protocol-version');
   const mcpMethodHeader = headerOf(headers, 'mcp-method');
-  if (
-    isBare(body) &&
-    mcpMethodHeader === undefined &&
-    (version === undefined || isLegacy(version))
-  ) {
-    return { era: 'legacy', request: body as unknown as JSONRPCRequest };
-  }
+  const isOfLegacyEra = version === undefined || LEGACY_VERSIONS.includes(version);
+  const legacy = { era: 'legacy', request: body as unknown as JSONRPCRequest } as const;
+  if (isBare(body) && mcpMethodHeader === undefined && isOfLegacyEra) return legacy;
   const route = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -47,9 +43,7 @@ export function plainRequest(
     ...(mcpMethodHeader !== undefined && { mcpMethodHeader }),
   });
   if (route.kind === 'legacy' && route.reason === 'no-claim') {
-    return version === undefined || isLegacy(version)
-      ? { era: 'legacy', request: body as unknown as JSONRPCRequest }
-      : undefined;
+    return isOfLegacyEra ? legacy : undefined;
   }
   if (route.kind !== 'modern' || route.messageKind !== 'request') return undefined;
   const isAsNamed =
@@ -70,8 +64,6 @@ const isBare = ({ jsonrpc, id, params, ...rest }: Record<string, unknown>): bool
   (typeof id === 'string' || Number.isSafeInteger(id)) &&
   Object.keys(rest).every((name) => name === 'method') &&
   (params === undefined || !Object.hasOwn(params as object, '_meta'));
-
-const isLegacy = (version: string): boolean => LEGACY_VERSIONS.includes(version);
 
 const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name];

@@ -8,7 +8,8 @@ const COLLECTORS = { inAll: 100, perAddress: 100 };
 
 /**
  * Serves /metrics on a port of its own, on loopback only: whoever may look collects from the machine itself, or through a
- * tunnel. There is nothing else there, and nothing for a page that calls its own name loopback (DNS rebinding). A port that is taken is no reason not to serve: it is told in the log.
+ * tunnel. There is nothing else there, and nothing for a page that calls its own name loopback (DNS rebinding). A port that
+ * is taken is no reason not to serve: it is told in the log.
  *
  * @param expose the exposition, in the form that `contentType` names
  * @returns undefined if the port can't be had
