@@ -19,8 +19,8 @@ const MB = 1e6;
 const SLOPE = 1 * MB;
 const HEAP = 5 * MB;
 /** Less than this says nothing about a slope: garbage comes and goes by megabytes. */
-const MIN_CALLS = 500_000;
-const MIN_FLOWS = 50_000;
+const MIN_CALLS = 100_000;
+const MIN_FLOWS = 10_000;
 
 const { values } = parseArgs({
   options: {
