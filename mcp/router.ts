@@ -14,7 +14,7 @@ import { authInfoFor, type Exchange, exchangeOf } from './exchange.ts';
 import { asMeant } from './odd-messages.ts';
 import { CALL_DEADLINE_MS, type DirectOptions, type McpOptions } from './options.ts';
 import { checkOrigin } from './origin.ts';
-import { plainRequest } from './plain-request.ts';
+import { createPlainReader } from './plain-request.ts';
 import { checkVersion, VERSIONS } from './protocol-version.ts';
 import { renderRpc, RpcRefusal, Unauthorized } from './rpc-refusal.ts';
 import { auditScopeMissing } from './scope-audit.ts';
@@ -41,6 +41,7 @@ export function createMcp(options: McpOptions & DirectOptions): Middleware {
   const bearerOf = createBearerReader(options);
   const sdk = createMcpHandler(({ era, authInfo }) => exchangeOf(authInfo).loan.take(era));
   const handle = toNodeHandler(asWanted(sdk));
+  const plainRequest = createPlainReader();
 
   return async function mcp(ctx, next) {
     const path = resourcePath(ctx);

@@ -6,7 +6,7 @@ import { createMcpHandler, type AuthInfo, type McpServer } from '@modelcontextpr
 import type { ExecutionContext } from 'ava';
 import { createLog } from '../../../log.ts';
 import { createDirect } from '../../../mcp/direct.ts';
-import { plainRequest } from '../../../mcp/plain-request.ts';
+import { createPlainReader } from '../../../mcp/plain-request.ts';
 import { createPool, type Loan } from '../../../mcp/pool.ts';
 import { createServerFactory, type ServerFactoryOptions } from '../../../mcp/server.ts';
 import { scopesOf } from '../../../mcp/tools/definitions.ts';
@@ -43,6 +43,7 @@ export function pooledHandler(build: () => McpServer) {
     (info!.extra!['loan'] as Loan<McpServer>).take(era),
   );
   const direct = createDirect(build);
+  const plainRequest = createPlainReader();
   /** @returns undefined for what is not plain, or whose client has gone */
   async function answerPlain(
     request: { headers: IncomingHttpHeaders; body: unknown },
