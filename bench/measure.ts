@@ -5,6 +5,8 @@ import type { Plan } from './plan.ts';
 export interface Side {
   readonly name: string;
   run(seconds: number): Promise<Sample>;
+  /** How it is warmed up, if its rounds have too little work for that. */
+  readonly warmUp?: (seconds: number) => Promise<Sample>;
 }
 
 /**
@@ -15,7 +17,7 @@ export async function alternate<const Sides extends readonly Side[]>(
   sides: Sides,
   plan: Plan,
 ): Promise<{ [I in keyof Sides]: { readonly name: string; readonly figures: Figures } }> {
-  if (plan.warmUpSeconds > 0) for (const side of sides) await side.run(plan.warmUpSeconds);
+  for (const side of sides) await warmUp(side, plan);
   const samples: Sample[][] = sides.map(() => []);
   for (let round = 0; round < plan.rounds; round++) {
     for (const [i, side] of sides.entries()) {
@@ -24,4 +26,17 @@ export async function alternate<const Sides extends readonly Side[]>(
   }
   const measured = sides.map(({ name }, i) => ({ name, figures: figuresOf(samples[i]!) }));
   return measured as { [I in keyof Sides]: { readonly name: string; readonly figures: Figures } };
+}
+
+/** As the plan says; see there why. */
+async function warmUp(
+  side: Side,
+  { warmUp: { seconds, requests, mostSeconds } }: Plan,
+): Promise<void> {
+  const work = side.warmUp ?? side.run;
+  const since = performance.now();
+  const gone = () => (performance.now() - since) / 1_000;
+  for (let served = 0; gone() < seconds || (served < requests && gone() < mostSeconds);) {
+    served += (await work(seconds)).requests;
+  }
 }

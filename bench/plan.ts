@@ -6,8 +6,16 @@ export interface Plan {
   readonly secondsPerRound: number;
   /** Instead of a time: so many requests each, for rounds that must end soon on any machine. */
   readonly requestsPerRound?: number;
-  /** Each side, before the first round: V8 compiles what a call uses until there were some 15,000 of them. */
-  readonly warmUpSeconds: number;
+  /**
+   * Each side, before the first round: at least so long, and until it has served so many requests, but no longer than
+   * `mostSeconds`. V8 compiles what a request uses until there were tens of thousands of them, so by time alone slow sides, and
+   * long flows most of all, would be measured cold and quick ones warm.
+   */
+  readonly warmUp: {
+    readonly seconds: number;
+    readonly requests: number;
+    readonly mostSeconds: number;
+  };
   /** Requests under way at a time. */
   readonly connections: number;
   /** Flows (connections of clients, refreshes) under way at a time. */
@@ -25,7 +33,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     name: 'full',
     rounds: 5,
     secondsPerRound: 3,
-    warmUpSeconds: 6,
+    warmUp: { seconds: 6, requests: 40_000, mostSeconds: 30 },
     connections: 32,
     flows: 16,
     users: 200,
@@ -36,7 +44,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     name: 'quick',
     rounds: 3,
     secondsPerRound: 0.4,
-    warmUpSeconds: 0.4,
+    warmUp: { seconds: 0.4, requests: 0, mostSeconds: 0.4 },
     connections: 16,
     flows: 8,
     users: 16,
@@ -48,7 +56,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     rounds: 1,
     secondsPerRound: 0.1,
     requestsPerRound: 4,
-    warmUpSeconds: 0,
+    warmUp: { seconds: 0, requests: 0, mostSeconds: 0 },
     connections: 2,
     flows: 2,
     users: 2,

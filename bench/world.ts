@@ -7,8 +7,8 @@ import { type Generator, startGenerator } from './generator/client.ts';
 import type { Authority } from './generator/protocol.ts';
 import { type Running, start } from './process.ts';
 
-/** Who signs in at the sandbox, and at better-auth. */
-export const USER = { email: 'ada@harborpine.example', password: 'pine-needle-tea' };
+/** Who has signed in at the peers. */
+export const USER = { email: 'user@bench.example', password: 'invented-for-the-bench' };
 
 /** What is around the servers under measurement: each a process of its own, started when it is first needed. */
 export interface World {
@@ -73,7 +73,7 @@ export async function createWorld(): Promise<World> {
     const [sandbox, upstream] = await Promise.all([
       keep(
         start({
-          command: ['sandbox/main.ts'],
+          command: ['--import', './bench/inside/hooks.ts', 'sandbox/main.ts'],
           port: sandboxPort,
           readyPath: '/',
           env: { SANDBOX_PORT: String(sandboxPort), SANDBOX_STATE: join(directory, 'sandbox.db') },
@@ -108,5 +108,5 @@ export async function createWorld(): Promise<World> {
 export const authorityAt = (kind: Authority['kind'], { origin }: Running): Authority => ({
   kind,
   origin,
-  ...((kind === 'ours' || kind === 'better-auth') && { user: USER }),
+  ...(kind === 'better-auth' && { user: USER }),
 });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createHeadlessBrowser, type Page } from '../../cli/headless-browser.ts';
 import { type Answer, ask, fetch, jsonOf, postForm, postJson } from './http.ts';
+import { seller } from '../sellers.ts';
 import type { Authority } from './protocol.ts';
 
 /** One client with its user, at one authorization server. */
@@ -150,12 +151,14 @@ async function straight(url: URL): Promise<URL> {
   return arrived(await browser().visit(url));
 }
 
-/** Our consent page, then NeonPanel's login. */
-async function throughOurPages(url: URL, { user }: Authority): Promise<URL> {
+let signIns = 0;
+
+/** Our consent page, then NeonPanel's login, each time as somebody else. */
+async function throughOurPages(url: URL): Promise<URL> {
   const { visit, submit } = browser();
   const consent = await visit(url);
   const login = await submit(consent, { decision: 'approve', scope: 'neonpanel.write' });
-  return arrived(await submit(login, { ...user! }));
+  return arrived(await submit(login, { ...seller(signIns++) }));
 }
 
 function arrived({ url, status, html }: Page): URL {

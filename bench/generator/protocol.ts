@@ -37,7 +37,7 @@ export interface OpenLoop {
 export interface Authority {
   readonly kind: 'ours' | 'oidc-provider' | 'workers-oauth-provider' | 'better-auth' | 'rs256';
   readonly origin: string;
-  /** Who signs in, where there is a page for that. */
+  /** Who has signed in before, where somebody must; at ours each flow is of somebody else (sellers.ts). */
   readonly user?: { readonly email: string; readonly password: string };
 }
 

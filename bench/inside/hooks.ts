@@ -1,16 +1,21 @@
 import { registerHooks } from 'node:module';
 
 /**
- * Loaded before our server: where it imports its list of tools, it gets the one of tools.ts, which has more. Everything
- * else is the server as it is.
+ * Loaded before our server and before the sandbox: where one imports its list of tools, and the other its list of users, it
+ * gets the one of this directory, which has more. Everything else is as it is.
  */
-const TOOLS = new URL('../../mcp/tools/index.ts', import.meta.url).href;
-const MORE_TOOLS = new URL('tools.ts', import.meta.url).href;
+const here = (path: string) => new URL(path, import.meta.url).href;
+const INSTEAD: Readonly<Record<string, string>> = {
+  [here('../../mcp/tools/index.ts')]: here('tools.ts'),
+  [here('../../sandbox/data/users.ts')]: here('users.ts'),
+};
 
 registerHooks({
   resolve(specifier, context, next) {
     const resolved = next(specifier, context);
-    const isOurs = resolved.url === TOOLS && context.parentURL !== MORE_TOOLS;
-    return isOurs ? next(MORE_TOOLS, context) : resolved;
+    const instead = INSTEAD[resolved.url];
+    return instead === undefined || context.parentURL === instead
+      ? resolved
+      : next(instead, context);
   },
 });

@@ -49,8 +49,11 @@ async function connect(i: number): Promise<void> {
   const clientId = randomBytes(16).toString('base64url');
   const grantId = randomBytes(24).toString('base64url');
   const now = Date.now();
+  // Each is somebody else's, as in life.
+  const accountId = `seeded-${i}`;
   const grant: Grant = {
     ...model.grant,
+    accountId,
     clientId,
     generation: 0,
     rotatedAt: now,
@@ -59,7 +62,6 @@ async function connect(i: number): Promise<void> {
   };
   const metadata = { ...model.client.metadata, client_id: clientId };
   const client: ClientRecord = { ...model.client, metadata };
-  const { accountId } = grant;
   await store.commit([
     { key: clientKey(clientId), expect: 'absent', put: JSON.stringify(client), lifetime },
   ]);

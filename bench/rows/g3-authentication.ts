@@ -9,16 +9,19 @@ const ERA = '2025-11-25';
 export default {
   id: 'G3',
   name: 'authentication',
-  why: `Our server against itself: \`ping\` without a token (PUBLIC_DISCOVERY) and with one, of a different user each time. The
+  why: `Our server against itself: \`tools/list\` without a token (PUBLIC_DISCOVERY) and with one, of a different user each time. The
 difference is what token and grant cost; nobody may call a tool without a token, so that difference is set against a tool call
 with one. What share of its throughput would a server win that did not ask?`,
   async measure(stage, plan) {
     const side = repeating.bind(undefined, stage, plan);
-    const pong = (shots: ReturnType<typeof mcpShot>[]) => ({ shots, expect: '"result"' });
+    const list = (...tokens: (string | undefined)[]) => ({
+      shots: tokens.map((token) => mcpShot(ERA, 'tools/list', {}, token)),
+      expect: '"inputSchema"',
+    });
     const sides = await alternate(
       [
-        side('ping, no token', stage.ours, pong([mcpShot(ERA, 'ping')])),
-        side('ping, token', stage.ours, pong(stage.tokens.map((t) => mcpShot(ERA, 'ping', {}, t)))),
+        side('tools/list, no token', stage.ours, list(undefined)),
+        side('tools/list, token', stage.ours, list(...stage.tokens)),
         side('tools/call, token', stage.ours, {
           shots: stage.tokens.map((token) => echoCall(ERA, token)),
           expect: ECHOED,
