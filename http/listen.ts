@@ -52,7 +52,7 @@ export async function listen(
   sockets: Sockets,
   { unreadMs = UNREAD_MS, takenWithinMs = TAKEN_WITHIN_MS }: Partial<Patience> = {},
 ): Promise<Listening> {
-  const traffic = createTraffic();
+  const traffic = createTraffic(sockets);
   const bind = (...address: [host: string, port: number]) => bindTo(handler, sockets, ...address);
   const combine = (servers: readonly Server[]) => listeningOn(servers, traffic, sockets);
   const handler: RequestListener = (req, res) => {
@@ -129,9 +129,13 @@ interface Traffic {
   isBusy(socket: Socket): boolean;
 }
 
-/** The answers under way. */
-function createTraffic(): Traffic {
-  const underWay = new Map<ServerResponse, Socket>();
+/**
+ * The answers under way, by connection. One Map of them all would make V8 keep most answers until it collects the old
+ * generation: each time a Map has to make room it leaves its table behind with what was in it, and a table that has become old
+ * keeps the next one.
+ */
+function createTraffic(sockets: Iterable<Socket>): Traffic {
+  const underWay = new WeakMap<Socket, Set<ServerResponse>>();
   let stopping = false;
   let held: (() => void)[] | undefined;
   const last = (answer: ServerResponse) => {
@@ -139,15 +143,16 @@ function createTraffic(): Traffic {
   };
   return {
     begin(socket, answer, serve) {
-      underWay.set(answer, socket);
-      answer.once('close', () => underWay.delete(answer));
+      const answers = underWay.get(socket) ?? new Set();
+      underWay.set(socket, answers.add(answer));
+      answer.once('close', () => answers.delete(answer));
       if (stopping) last(answer);
       if (held) held.push(serve);
       else serve();
     },
     stop() {
       stopping = true;
-      for (const answer of underWay.keys()) last(answer);
+      for (const socket of sockets) underWay.get(socket)?.forEach(last);
     },
     async holdDuring(action) {
       const waiting: (() => void)[] = [];
@@ -159,7 +164,7 @@ function createTraffic(): Traffic {
         for (const serve of waiting) serve();
       }
     },
-    isBusy: (socket) => underWay.values().some((busy) => busy === socket),
+    isBusy: (socket) => (underWay.get(socket)?.size ?? 0) > 0,
   };
 }
 
