@@ -89,6 +89,8 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
       GET: (ctx) => (isOfAccount(ctx) ? account : interactions).callback(ctx),
     }),
     [PATHS.account]: personal({ GET: account.show }),
+    // As many type it.
+    [`${PATHS.account}/`]: personal({ GET: toAccount }),
     // Where a form was sent to somebody may come again, by the address bar.
     [PATHS.accountSignIn]: personal({ GET: toAccount, POST: account.signIn }),
     [PATHS.accountSignOut]: personal({ GET: toAccount, POST: account.signOut }),

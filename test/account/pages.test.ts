@@ -326,7 +326,7 @@ test.serial(
     t.truthy(logs.find({ event: 'account.logout', outcome: 'refused', subject: '1001' }).length);
 
     // A login that somebody else begun in this browser by sending it there is refused above; a GET does nothing.
-    for (const path of ['/account/sign-in', '/account/sign-out']) {
+    for (const path of ['/account/', '/account/sign-in', '/account/sign-out']) {
       const back = await browser.goto(url + path);
       t.deepEqual([back.status, back.url], [200, `${url}/account`]);
       t.true(listed(back).includes(grantId), 'still signed in');

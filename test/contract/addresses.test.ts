@@ -99,6 +99,7 @@ const CONTRACTS: Record<string, Contract> = {
     good: { status: 200, type: PAGE, with: ['action="/account/sign-in"'] },
     bare: refusal(406),
   },
+  'GET /account/': { good: redirect('/account'), bare: refusal(406) },
   'GET /account/sign-in': { good: redirect('/account'), bare: refusal(406) },
   'GET /account/sign-out': { good: redirect('/account'), bare: refusal(406) },
   'POST /account/sign-in': { good: redirect('/oauth2/authorize?'), bare: refusal(406) },

@@ -53,6 +53,7 @@ export const ROUTES: readonly Route[] = [
   { path: `/oauth2/authorize/${UID}`, kind: 'page', methods: ['GET'] },
   { path: `/interaction/${UID}`, kind: 'page', methods: ['GET', 'POST'] },
   { path: '/account', kind: 'page', methods: ['GET'] },
+  { path: '/account/', kind: 'page', methods: ['GET'] },
   { path: '/account/sign-in', kind: 'page', methods: ['GET', 'POST'] },
   { path: '/account/sign-out', kind: 'page', methods: ['GET', 'POST'] },
   { path: '/account/disconnect', kind: 'page', methods: ['GET', 'POST'] },
