@@ -33,7 +33,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     name: 'full',
     rounds: 5,
     secondsPerRound: 3,
-    warmUp: { seconds: 6, requests: 40_000, mostSeconds: 30 },
+    warmUp: { seconds: 6, requests: 40_000, mostSeconds: 25 },
     connections: 32,
     flows: 16,
     users: 200,
