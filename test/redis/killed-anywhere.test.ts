@@ -86,8 +86,6 @@ interface Seen {
   signInsCut: Set<StepName>;
   /** Cut off behind the one moment that happens once: the person connects again. */
   signInsSpent: number;
-  /** Refreshes that were answered. A lane that is slow to open may see no kill, and has none. */
-  rotations: number;
 }
 
 interface Life {
@@ -95,13 +93,7 @@ interface Life {
 }
 
 test('[X26] [D8] redis: a server that is killed at any moment leaves every client with a refresh token that works, and every sign-in with a way on', async (t) => {
-  const seen: Seen = {
-    answersLost: 0,
-    requestsLost: 0,
-    signInsCut: new Set(),
-    signInsSpent: 0,
-    rotations: 0,
-  };
+  const seen: Seen = { answersLost: 0, requestsLost: 0, signInsCut: new Set(), signInsSpent: 0 };
   let kills = 0;
   const runLane = async () => {
     const lane = await openLane(t);
@@ -112,7 +104,8 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
       return clientOf(flow);
     });
     const signIns = Array.from({ length: SIGN_INS }, () => createSignIn(lane.flow));
-    while (kills < KILLS) {
+    // A share of its own: of common ones a lane that is slow to open might get none, and its clients would have nothing to show.
+    for (let own = 0; own < KILLS / LANES; own++) {
       const kill = ++kills;
       const life = { over: false };
       const work = [
@@ -127,7 +120,7 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
       for (const client of clients) await assertGoesOn(t, lane, server, client, seen, kill);
       for (const signIn of signIns) await signIn.resume(t, seen);
     }
-    seen.rotations += clients.reduce((sum, { rotations }) => sum + rotations, 0);
+    t.true(clients.every(({ rotations }) => rotations > 0));
   };
   const points = () => seen.answersLost + seen.requestsLost;
   try {
@@ -139,7 +132,6 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
     );
   }
   t.true(points() >= 100, `${points()} points`);
-  t.true(seen.rotations > 0);
   t.true(seen.answersLost > 0 && seen.requestsLost > 0);
   t.true(seen.signInsCut.size > 0);
 });
