@@ -1,6 +1,6 @@
 import { enableCompileCache } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 
 /**
  * The command behind `npm start`. What was compiled is kept beside the packages (and nowhere that others may write to), which

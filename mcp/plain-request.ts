@@ -53,7 +53,7 @@ export function createPlainReader() {
     const isLegacy = version === undefined || LEGACY_VERSIONS.includes(version);
     const as = (era: Era) => ({ era, request: body as unknown as JSONRPCRequest });
 
-    const isFormal = isRequest(body);
+    const isFormal = hasFormOfRequest(body);
     const envelope = params['_meta'];
     if (isFormal && isLegacy && methodHeader === undefined && envelope === undefined) {
       return as('legacy');
@@ -78,7 +78,7 @@ export function createPlainReader() {
 }
 
 /** Whether a message has the form of a request (JSON-RPC 2.0 §4) and nothing else in it, as far as this can be seen at once. */
-const isRequest = ({ jsonrpc, id, params: _, ...rest }: Record<string, unknown>): boolean =>
+const hasFormOfRequest = ({ jsonrpc, id, params: _, ...rest }: Record<string, unknown>): boolean =>
   jsonrpc === '2.0' &&
   (typeof id === 'string' || Number.isSafeInteger(id)) &&
   Object.keys(rest).every((name) => name === 'method');
