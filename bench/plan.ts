@@ -7,8 +7,8 @@ export interface Plan {
   /** Instead of a time: so many requests each, for rounds that must end soon on any machine. */
   readonly requestsPerRound?: number;
   /**
-   * Each side, before the first round: at least so long, and until it has served so many requests, but no longer than
-   * `mostSeconds`. V8 compiles what a request uses until there were tens of thousands of them, so by time alone slow sides, and
+   * Each side, before the first round: at least so long, and until it has served so many requests, or for `mostSeconds`
+   * (a multiple of `seconds`: it is warmed in stretches of those). V8 compiles what a request uses until there were tens of thousands of them, so by time alone slow sides, and
    * long flows most of all, would be measured cold and quick ones warm.
    */
   readonly warmUp: {
@@ -33,7 +33,7 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
     name: 'full',
     rounds: 5,
     secondsPerRound: 3,
-    warmUp: { seconds: 6, requests: 40_000, mostSeconds: 25 },
+    warmUp: { seconds: 6, requests: 40_000, mostSeconds: 30 },
     connections: 32,
     flows: 16,
     users: 200,

@@ -49,8 +49,8 @@ async function connect(i: number): Promise<void> {
   const clientId = randomBytes(16).toString('base64url');
   const grantId = randomBytes(24).toString('base64url');
   const now = Date.now();
-  // Each is somebody else's, as in life.
-  const accountId = `seeded-${i}`;
+  // Each is somebody else's.
+  const accountId = `seeded-${grantId}`;
   const grant: Grant = {
     ...model.grant,
     accountId,
