@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,10 @@ export interface Program {
 
 export const PROJECT = join(import.meta.dirname, '..');
 
+/** A run that is broken off may be starting one just then: whatever is left ends with it. */
+const alive = new Set<ChildProcess>();
+process.once('exit', () => alive.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts a program and waits until it answers. Its log goes to /dev/null: it is written, and nobody pays for reading it. */
 export async function start(program: Program): Promise<Running> {
   const since = performance.now();
@@ -35,7 +39,9 @@ export async function start(program: Program): Promise<Running> {
   });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk).slice(-2000)));
+  alive.add(child);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  void ended.then(() => alive.delete(child));
 
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
