@@ -20,7 +20,8 @@ import type { UnsavedCredentials } from './unsaved-credentials.ts';
  * The exchange at the heart of the resource server: from a caller (our token) to the NeonPanel credential of that same
  * user. It answers three questions: is the grant alive, is there a credential, is it fresh enough to use.
  *
- * What was read is believed for at most 800 ms by the clock, so a revocation anywhere ends everything within a second.
+ * What was read is believed for at most 800 ms by the clock, so a revocation anywhere ends everything within a second. An opened
+ * credential is remembered for longer, and is worth nothing but under the very seal that the store holds.
  */
 export interface Credentials {
   /** @throws GrantEnded, StoreUnavailable */
@@ -42,7 +43,9 @@ export class GrantEnded extends Error {
 
 /** How long liveness and credential are believed without asking the store. */
 const BELIEVED_MS = 800;
-const BELIEVED_GRANTS = 10_000;
+/** How long an opened credential is remembered: opening one takes longer than a whole call. */
+const REMEMBERED_MS = 60_000;
+const REMEMBERED_GRANTS = 10_000;
 /** A token this close to its end is refreshed before it is used. */
 const REFRESH_AHEAD_MS = 30_000;
 /** Longer than one refresh can take, shorter than a caller waits. */
@@ -54,13 +57,18 @@ interface Held {
   readonly credential: NeonpanelCredential;
   /** Digest of the sealed credential. */
   readonly seal: string;
-  readonly version: string;
   /** Tokens that were issued before are not believed (grants.ts). */
   readonly tokensFrom?: number;
   /** Epoch milliseconds at which it was read. */
   readonly asOf: number;
   /** Refreshed just now: as fresh as it gets, however short NeonPanel made its life. */
   readonly renewed?: true;
+}
+
+/** What was found of a grant, and since when it is remembered, in epoch milliseconds. */
+interface Remembered {
+  held: Held;
+  readonly since: number;
 }
 
 export function createCredentials(options: {
@@ -74,8 +82,9 @@ export function createCredentials(options: {
   now: () => number;
 }): Credentials {
   const { grants, ending, vault, leases, unsaved, login, log, now } = options;
-  const isOld = ({ asOf }: Held) => !isFresh(asOf, now(), BELIEVED_MS);
-  const believed = createBoundedMap<Held>(BELIEVED_GRANTS, isOld);
+  const isBelieved = ({ asOf }: Held) => isFresh(asOf, now(), BELIEVED_MS);
+  const isOver = ({ since }: Remembered) => !isFresh(since, now(), REMEMBERED_MS);
+  const remembered = createBoundedMap<Remembered>(REMEMBERED_GRANTS, isOver);
   const refreshing = new Map<string, Promise<Held>>();
 
   return {
@@ -105,14 +114,18 @@ export function createCredentials(options: {
   };
 
   async function held(caller: Caller): Promise<Held> {
-    const known = believed.get(caller.grantId);
-    const isBelieved = known && !isOld(known) && known.owner === ownerOf(caller);
-    const held = isBelieved ? known : await read(caller);
+    const known = rememberedOf(caller);
+    const held = known && isBelieved(known) ? known : await read(caller);
     if (!believes(held, caller.issuedAt)) throw new GrantEnded('the token was revoked');
     return held;
   }
 
   async function read(caller: Caller): Promise<Held> {
+    return (await look(caller)).held;
+  }
+
+  /** @returns what the store holds now, and the version of its credential */
+  async function look(caller: Caller): Promise<{ held: Held; version: string }> {
     const { grantId } = caller;
     await unsaved.save(grantId);
     const asOf = now();
@@ -121,25 +134,40 @@ export function createCredentials(options: {
     const isOwn = found && ownerOf(found.grant) === owner;
     const entry = isOwn ? found.credential : undefined;
     if (isOwn && !entry) await endUseless(grantId);
-    const credential = entry && (await open(caller, entry));
-    if (!credential) {
-      believed.delete(grantId);
+    const opened = entry && (await open(caller, entry));
+    if (!opened) {
+      remembered.delete(grantId);
       throw new GrantEnded('the grant or its credential is gone');
     }
-    const { version } = entry;
-    const tokensFrom = found?.grant.tokensFrom ?? 0;
-    const seal = digest(entry.value);
-    const held = { owner, credential, seal, version, tokensFrom, asOf };
-    believed.set(grantId, held);
-    return held;
+    const held = { owner, ...opened, tokensFrom: found?.grant.tokensFrom ?? 0, asOf };
+    remember(grantId, held);
+    return { held, version: entry.version };
   }
 
-  /** The same seal of the same owner holds what it held a moment ago; opening it costs more than a whole call. */
-  async function open(caller: Caller, entry: Entry): Promise<NeonpanelCredential | undefined> {
-    const { grantId, accountId } = caller;
-    const known = believed.get(grantId);
-    const isKnown = known?.owner === ownerOf(caller) && known.seal === digest(entry.value);
-    return isKnown ? known.credential : vault.open(grantId, accountId, entry);
+  /** The same seal of the same owner holds what it held before. */
+  async function open(
+    caller: Caller,
+    entry: Entry,
+  ): Promise<Pick<Held, 'credential' | 'seal'> | undefined> {
+    const seal = digest(entry.value);
+    const known = rememberedOf(caller);
+    const isSame = known?.seal === seal;
+    const credential = isSame
+      ? known.credential
+      : await vault.open(caller.grantId, caller.accountId, entry);
+    return credential && { credential, seal };
+  }
+
+  function rememberedOf(caller: Caller): Held | undefined {
+    const known = remembered.get(caller.grantId);
+    return known && !isOver(known) && known.held.owner === ownerOf(caller) ? known.held : undefined;
+  }
+
+  /** In its place, if it has one: V8 would keep all that comes and goes in a Map (http/listen.ts says why). */
+  function remember(grantId: string, held: Held): void {
+    const known = remembered.get(grantId);
+    if (known && !isOver(known)) known.held = held;
+    else remembered.set(grantId, { held, since: now() });
   }
 
   /** A store that evicts records: without this the client would refresh its tokens again and again, and never ask. */
@@ -190,7 +218,8 @@ export function createCredentials(options: {
 
   async function refresh(caller: Caller): Promise<Held> {
     const { grantId, accountId, clientId } = caller;
-    const { credential, version } = await read(caller);
+    const { held, version } = await look(caller);
+    const { credential } = held;
     const whose = { client_id: clientId, grant: grantId, subject: accountId };
     // The request that happens to do it; others may be waiting for it.
     const logNow = currentLog(log);
@@ -210,13 +239,13 @@ export function createCredentials(options: {
       // NeonPanel has ended it for good: so do we, and the client gets a real 401 from now on.
       await ending.end(grantId, 'neonpanel');
       audit(logNow, 'grant.ended', { outcome: 'refused_by_neonpanel', ...whose });
-      believed.delete(grantId);
+      remembered.delete(grantId);
       throw new GrantEnded('NeonPanel refused to refresh the credential', { cause: error });
     }
     report({ outcome: 'success' });
     unsaved.add(grantId, () => vault.replace(grantId, accountId, renewed, version));
     const fresh: Held = { ...(await read(caller)), renewed: true };
-    believed.set(grantId, fresh);
+    remember(grantId, fresh);
     return fresh;
   }
 }

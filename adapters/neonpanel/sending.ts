@@ -10,10 +10,12 @@ export const noteDispatch: Dispatcher.DispatcherComposeInterceptor =
   (dispatch) => (options, handler) => {
     const { sending } = options as { sending?: Sending };
     const start = handler.onRequestStart;
-    handler.onRequestStart = (controller, context) => {
+    const noteStart: typeof start = (controller, context) => {
       if (sending) sending.isSent = true;
       start?.call(handler, controller, context);
     };
+    // Not written here: see adapters/redis/tracking.ts.
+    handler.onRequestStart = noteStart;
     return dispatch(options, handler);
   };
 

@@ -20,28 +20,33 @@ export function tracked<Client extends Redis | Cluster>(client: Client): Client 
 
 type WriteableStream = Parameters<Redis['sendCommand']>[1];
 
+/**
+ * What is put in its place is written as a constant first: a function that is written where it is assigned to a member, V8
+ * allocates in the old generation, and all that it refers to stays until that is collected.
+ */
 function track(command: Command, send: () => unknown): unknown {
   /** Written, and not answered since. */
   let open = false;
-  const write = command.toWritable;
-  command.toWritable = (socket) => {
+  const { toWritable, reject } = command;
+  const noteWriting: typeof toWritable = (socket) => {
     open = true;
-    return write.call(command, socket);
+    return toWritable.call(command, socket);
   };
-  const reject = command.reject;
   const fail = (error: Error): void =>
     reject(open || isFinal(error) ? error : notCarriedOut(error));
+  command.toWritable = noteWriting;
   command.reject = fail;
 
   const sent = send();
   // By now a cluster has put its own in front: it follows redirections, each of which is an answer, too.
   const follow = command.reject;
-  command.reject = (error) => {
+  const failOrFollow = (error: Error): void => {
     if (isReply(error)) open = false;
     // ioredis would ask any node, and soon give up.
     if (error.message.startsWith('TRYAGAIN ')) fail(error);
     else follow(error);
   };
+  command.reject = failOrFollow;
   return sent;
 }
 
