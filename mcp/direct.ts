@@ -58,6 +58,7 @@ async function unlessGone(
   ask: () => Promise<RpcAnswer>,
 ): Promise<RpcAnswer | undefined> {
   const hangUp = () => void line.close();
+  if (signal.aborted) return void hangUp();
   signal.addEventListener('abort', hangUp);
   try {
     return await ask();

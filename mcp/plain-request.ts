@@ -58,7 +58,7 @@ export function createPlainReader() {
     if (isFormal && isLegacy && methodHeader === undefined && envelope === undefined) {
       return as('legacy');
     }
-    const json = isFormal && isModern ? JSON.stringify(envelope) : undefined;
+    const json = isFormal && isModern ? wordsOf(envelope) : undefined;
     if (json !== undefined && known.get(json)) return as('modern');
 
     const route = classifyInboundRequest({
@@ -82,6 +82,12 @@ const hasFormOfRequest = ({ jsonrpc, id, params: _, ...rest }: Record<string, un
   jsonrpc === '2.0' &&
   (typeof id === 'string' || Number.isSafeInteger(id)) &&
   Object.keys(rest).every((name) => name === 'method');
+
+/** As JSON, if that says all: infinity, which `1e999` is read as, would be written as null. */
+function wordsOf(envelope: unknown): string | undefined {
+  const json = JSON.stringify(envelope);
+  return json?.includes('null') ? undefined : json;
+}
 
 const headerOf = (headers: IncomingHttpHeaders, name: string): string | undefined => {
   const value = headers[name];

@@ -72,6 +72,26 @@ test('[T46] [T39] nothing is answered directly that the SDK refuses or answers o
   t.true(direct > 200, `${direct} of them directly`);
 });
 
+test('[T46] what JSON can’t repeat is not taken for an envelope that was right', async (t) => {
+  const list = (x: unknown): Posted => {
+    const { headers, body } = rpc('modern', 'tools/list');
+    const { _meta } = body.params as { _meta: object };
+    const capabilities = { [CAPABILITIES]: { experimental: { own: { x } } } };
+    return { headers, body: { ...body, params: { _meta: { ..._meta, ...capabilities } } } };
+  };
+  t.truthy(await directly(list(null)));
+  // As JSON.parse reads 1e999.
+  t.is((await bySdk(list(Infinity))).status, 400);
+  t.is(await directly(list(Infinity)), undefined);
+});
+
+test('[X20] who has gone before the call begins is answered nothing, and nothing is called', async (t) => {
+  for (const era of ERAS) {
+    const call = rpc(era, 'tools/call', { name: 'listWarehouses' });
+    t.is(await answerPlain(call, auth, AbortSignal.abort()), undefined);
+  }
+});
+
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const INFO = 'io.modelcontextprotocol/clientInfo';
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
