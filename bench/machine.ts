@@ -8,8 +8,12 @@ export function machine(): string {
   return `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${memory}, Node ${process.version}`;
 }
 
-/** The commit that was measured; with a `+` if something in the checkout differs from it. */
-export function commit(): string {
+/** The commit that was measured; with a `+` if something in the checkout differed from it when the run began. */
+export const commit = (): string => measured;
+
+const measured = current();
+
+function current(): string {
   try {
     const git = (...args: string[]) =>
       execFileSync('git', args, { cwd: PROJECT, encoding: 'utf8' }).trim();

@@ -35,6 +35,8 @@ if (values.growth) {
 } else {
   const results = await measureRows();
   process.stdout.write(`${goals(results)}\n\n${measurements(results)}\n`);
+  if (plan.name !== 'full')
+    process.stdout.write(`\n--${plan.name}: cold and short, a sketch only.\n`);
   const isWhole = plan.name === 'full' && values.only === undefined && values.store === undefined;
   if (isWhole && process.exitCode === undefined) {
     writeFileSync(join(import.meta.dirname, 'results.md'), page(results, plan));
@@ -44,11 +46,15 @@ if (values.growth) {
 
 async function measureRows(): Promise<Result[]> {
   const rows = await chosenRows();
+  const stores = chosenStores();
+  const onRedis = rows.filter(({ perStore = true }) => !perStore).map(({ id }) => id);
+  if (values.only !== undefined && onRedis.length === rows.length && !stores.includes('redis'))
+    throw new Error(`${onRedis.join(', ')}: measured on Redis only`);
   const results: Result[] = [];
   const world = await createWorld();
   try {
-    for (const [i, store] of chosenStores().entries()) {
-      const here = rows.filter(({ perStore = true }) => perStore || i === 0);
+    for (const store of stores) {
+      const here = rows.filter(({ perStore = true }) => perStore || store === 'redis');
       if (here.length === 0) continue;
       const stage = await createStage(world, store, plan);
       for (const row of here) {

@@ -7,9 +7,9 @@ export interface Plan {
   /** Instead of a time: so many requests each, for rounds that must end soon on any machine. */
   readonly requestsPerRound?: number;
   /**
-   * Each side, before the first round: at least so long, and until it has served so many requests, or for `mostSeconds`
-   * (a multiple of `seconds`: it is warmed in stretches of those). V8 compiles what a request uses until there were tens of thousands of them, so by time alone slow sides, and
-   * long flows most of all, would be measured cold and quick ones warm.
+   * Each side, before the first round: at least so long, and until it has served so many requests, or for `mostSeconds` (a
+   * multiple of `seconds`: it is warmed in stretches of those). V8 compiles what a request uses until there were tens of
+   * thousands of them, so by time alone slow sides, and long flows most of all, would be measured cold and quick ones warm.
    */
   readonly warmUp: {
     readonly seconds: number;
@@ -43,8 +43,8 @@ export const PLANS: Readonly<Record<Plan['name'], Plan>> = {
   quick: {
     name: 'quick',
     rounds: 3,
-    secondsPerRound: 0.4,
-    warmUp: { seconds: 0.4, requests: 0, mostSeconds: 0.4 },
+    secondsPerRound: 0.3,
+    warmUp: { seconds: 0.3, requests: 0, mostSeconds: 0.3 },
     connections: 16,
     flows: 8,
     users: 16,

@@ -9,7 +9,7 @@ export interface Row {
   readonly name: string;
   /** What is compared, and why that is fair. */
   readonly why: string;
-  /** Rows that do not depend on the store are measured once. Default: true. */
+  /** Rows that do not depend on the store are measured on Redis only. Default: true. */
   readonly perStore?: boolean;
   measure(stage: Stage, plan: Plan): Promise<Outcome>;
 }

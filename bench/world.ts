@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,10 +59,18 @@ export async function createWorld(): Promise<World> {
 
   const generator = startGenerator();
   const redis = await startRedis();
+  const { pid } = redis;
+  const leaveNothing = () => {
+    process.kill(pid, 'SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
+  // A run that is broken off may end before it has stopped everything; see process.ts for the rest.
+  process.once('exit', leaveNothing);
   const close = async () => {
     generator.stop();
     const settled = await Promise.allSettled(running);
     await Promise.all(settled.map((each) => each.status === 'fulfilled' && each.value.stop()));
+    process.off('exit', leaveNothing);
     await redis.stop();
     await rm(directory, { recursive: true, force: true });
   };

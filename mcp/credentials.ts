@@ -163,7 +163,7 @@ export function createCredentials(options: {
     return known && !isOver(known) && known.held.owner === ownerOf(caller) ? known.held : undefined;
   }
 
-  /** In its place, if it has one: V8 would keep all that comes and goes in a Map (http/listen.ts says why). */
+  /** In its place, if it has one: V8 would keep all that comes and goes in a Map (docs/performance.md, What grows old). */
   function remember(grantId: string, held: Held): void {
     const known = remembered.get(grantId);
     if (known && !isOver(known)) known.held = held;

@@ -14,7 +14,7 @@ export const noteDispatch: Dispatcher.DispatcherComposeInterceptor =
       if (sending) sending.isSent = true;
       start?.call(handler, controller, context);
     };
-    // Not written here: see adapters/redis/tracking.ts.
+    // Not written here: see docs/performance.md, What grows old.
     handler.onRequestStart = noteStart;
     return dispatch(options, handler);
   };

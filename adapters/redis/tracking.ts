@@ -20,10 +20,7 @@ export function tracked<Client extends Redis | Cluster>(client: Client): Client 
 
 type WriteableStream = Parameters<Redis['sendCommand']>[1];
 
-/**
- * What is put in its place is written as a constant first: a function that is written where it is assigned to a member, V8
- * allocates in the old generation, and all that it refers to stays until that is collected.
- */
+/** What is put in the place of functions is a constant first, and then assigned: see docs/performance.md, What grows old. */
 function track(command: Command, send: () => unknown): unknown {
   /** Written, and not answered since. */
   let open = false;

@@ -6,7 +6,6 @@ import type { Authority } from './protocol.ts';
 
 /** One client with its user, at one authorization server. */
 export interface Visitor {
-  register(): Promise<string>;
   /** The whole way: registration, consent where there is one, login, code, tokens. */
   connect(): Promise<Connection>;
   refresh(connection: Connection): Promise<Connection>;
@@ -76,8 +75,6 @@ export async function createVisitor(authority: Authority): Promise<Visitor> {
   const cookie = (await manners.prepare?.(authority)) ?? '';
 
   return {
-    register,
-
     async connect() {
       // Nothing to sign in to: it answers any request with a token.
       if (kind === 'rs256') return connectionOf('client', await postForm(origin, {}));

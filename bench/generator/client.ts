@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { cpuSecondsOf } from '../process.ts';
 import type { Adopt, Connect, Load, Task } from './protocol.ts';
 
 /** The load generator: a process of its own, so that what it costs is not ours, and one for the whole run. */
@@ -8,7 +7,6 @@ export interface Generator {
   /** @throws when any answer is missing or not the one expected */
   load(task: Exclude<Task, Connect | Adopt>): Promise<Load>;
   connect(task: Connect | Adopt): Promise<string[]>;
-  cpuSeconds(): number | undefined;
   stop(): void;
 }
 
@@ -28,13 +26,13 @@ export function startGenerator(): Generator {
   const ask = (task: Task): Promise<unknown> => {
     const promise = Promise.withResolvers<unknown>();
     waiting.set(++last, promise);
-    child.send({ id: last, task });
+    // Of one that was stopped meanwhile there is an error to hear, not an event that nobody does.
+    child.send({ id: last, task }, (error) => error && promise.reject(error));
     return promise.promise;
   };
   return {
     load: (task) => ask(task) as Promise<Load>,
     connect: (task) => ask(task) as Promise<string[]>,
-    cpuSeconds: () => cpuSecondsOf(child.pid!),
     stop: () => void child.kill(),
   };
 }

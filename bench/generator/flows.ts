@@ -50,9 +50,7 @@ async function stepsOf(
   const visitors = await Promise.all(
     Array.from({ length: clients }, () => createVisitor(authority)),
   );
-  return visitors.map((visitor) =>
-    flow === 'connect' ? () => visitor.connect() : () => visitor.register(),
-  );
+  return visitors.map((visitor) => () => visitor.connect());
 }
 
 async function prolong(chain: Chain): Promise<void> {

@@ -44,7 +44,7 @@ export interface Authority {
 /** Several steps that belong together, by so many clients at a time, each one step after the other. */
 export interface Flow {
   readonly kind: 'flow';
-  readonly flow: 'connect' | 'refresh' | 'register';
+  readonly flow: 'connect' | 'refresh';
   readonly authority: Authority;
   readonly clients: number;
   readonly seconds: number;
