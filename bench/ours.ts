@@ -20,9 +20,9 @@ export interface Surroundings {
 }
 
 /**
- * Our server as `npm start` runs it in production, but for the address: every check on, the log at its usual level and
- * written. The limits on registration are off, because all the load comes from one address, and `/mcp` may be listed without a
- * token, which changes nothing for those who have one.
+ * Our server as `npm start` runs it in production, but for the address: every check on but one, the log at its usual level and
+ * written. The rate limits are off, and with them the counting, because all the load comes from one address and few users; and
+ * `/mcp` may be listed without a token, which changes nothing for those who have one.
  */
 export function ourServer(at: Surroundings): Program {
   const { port, directory, redisUrl, tools, nodeOptions = [] } = at;
