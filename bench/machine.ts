@@ -9,11 +9,9 @@ export function machine(): string {
 }
 
 /** The commit that was measured; with a `+` if something in the checkout differed from it when the run began. */
-export const commit = (): string => measured;
+export const commit = currentCommit();
 
-const measured = current();
-
-function current(): string {
+function currentCommit(): string {
   try {
     const git = (...args: string[]) =>
       execFileSync('git', args, { cwd: PROJECT, encoding: 'utf8' }).trim();

@@ -47,14 +47,14 @@ if (values.growth) {
 async function measureRows(): Promise<Result[]> {
   const rows = await chosenRows();
   const stores = chosenStores();
-  const onRedis = rows.filter(({ perStore = true }) => !perStore).map(({ id }) => id);
-  if (values.only !== undefined && onRedis.length === rows.length && !stores.includes('redis'))
-    throw new Error(`${onRedis.join(', ')}: measured on Redis only`);
+  const rowsOn = (store: StoreName) =>
+    rows.filter(({ perStore = true }) => perStore || store === 'redis');
+  if (stores.flatMap(rowsOn).length === 0) throw new Error('these are measured on Redis only');
   const results: Result[] = [];
   const world = await createWorld();
   try {
     for (const store of stores) {
-      const here = rows.filter(({ perStore = true }) => perStore || store === 'redis');
+      const here = rowsOn(store);
       if (here.length === 0) continue;
       const stage = await createStage(world, store, plan);
       for (const row of here) {

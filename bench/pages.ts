@@ -16,7 +16,7 @@ export function writePart(file: string, name: string, text: string): void {
   const found = new RegExp(`(<!-- ${name}:[^\n]*-->\n)[\\s\\S]*?(\n<!-- /${name} -->)`).exec(page);
   if (!found) throw new Error(`${file} has no part called ${name}`);
   const [whole, begin, end] = found;
-  const measured = `Measured ${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${machine()}.`;
+  const measured = `Measured ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine()}.`;
   const written = `${begin}\n${text}\n\n${measured}\n${end}`;
   writeFileSync(
     file,

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,9 +25,19 @@ export interface Program {
 
 export const PROJECT = join(import.meta.dirname, '..');
 
-/** A run that is broken off may be starting one just then: whatever is left ends with it. */
-const alive = new Set<ChildProcess>();
-process.once('exit', () => alive.forEach((child) => child.kill('SIGKILL')));
+const leftOver = new Set<() => void>();
+process.once('exit', () => leftOver.forEach((end) => end()));
+
+/**
+ * A run that is broken off may be starting something just then: whatever is left ends with it.
+ *
+ * @param end must not wait for anything
+ * @returns to be called when there is nothing left to end
+ */
+export function endWithRun(end: () => void): () => void {
+  leftOver.add(end);
+  return () => void leftOver.delete(end);
+}
 
 /** Starts a program and waits until it answers. Its log goes to /dev/null: it is written, and nobody pays for reading it. */
 export async function start(program: Program): Promise<Running> {
@@ -39,9 +49,8 @@ export async function start(program: Program): Promise<Running> {
   });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk).slice(-2000)));
-  alive.add(child);
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  void ended.then(() => alive.delete(child));
+  void ended.then(endWithRun(() => child.kill('SIGKILL')));
 
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');

@@ -52,7 +52,7 @@ export function page(results: readonly Result[], plan: Plan): string {
   return [
     '# Benchmark results',
     '',
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit()}, ${machine()}.`,
+    `${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine()}.`,
     `${plan.rounds} alternating rounds of ${plan.secondsPerRound} s, medians; ± is (max − min) / median. Each side was warmed up before,`,
     `for ${plan.warmUp.seconds} s, or up to ${plan.warmUp.mostSeconds} until it had served ${plan.warmUp.requests.toLocaleString('en')} requests. ${plan.connections} connections (${plan.flows} clients in refresh and connect), ${plan.users} users who connected`,
     'before. CPU is user and system time of the server process per request, all threads; that of redis-server beside it.',

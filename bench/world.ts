@@ -6,7 +6,7 @@ import { freePort } from '../test/support/ports.ts';
 import { type RedisServer, startRedis } from '../test/support/redis.ts';
 import { type Generator, startGenerator } from './generator/client.ts';
 import type { Authority } from './generator/protocol.ts';
-import { type Running, start } from './process.ts';
+import { endWithRun, type Running, start } from './process.ts';
 
 /** Who has signed in at the peers. */
 export const USER = { email: 'user@bench.example', password: 'invented-for-the-bench' };
@@ -59,18 +59,15 @@ export async function createWorld(): Promise<World> {
 
   const generator = startGenerator();
   const redis = await startRedis();
-  const { pid } = redis;
-  const leaveNothing = () => {
-    process.kill(pid, 'SIGKILL');
+  const nothingLeft = endWithRun(() => {
+    process.kill(redis.pid, 'SIGKILL');
     rmSync(directory, { recursive: true, force: true });
-  };
-  // A run that is broken off may end before it has stopped everything; see process.ts for the rest.
-  process.once('exit', leaveNothing);
+  });
   const close = async () => {
     generator.stop();
     const settled = await Promise.allSettled(running);
     await Promise.all(settled.map((each) => each.status === 'fulfilled' && each.value.stop()));
-    process.off('exit', leaveNothing);
+    nothingLeft();
     await redis.stop();
     await rm(directory, { recursive: true, force: true });
   };

@@ -97,8 +97,6 @@ async function flowWithOutage(
     step = name;
     world.advance(1);
     let answer = await flow.send(name);
-    // A machine that stands still for a second makes us say so, too, once in a while; twice running it is our fault.
-    if (lost === undefined && answer.status === 503) answer = await flow.again(name, answer);
     if (lost?.startsWith(`${name}: `)) {
       const what = `${way} ${lost}`;
       t.true(answer.ms < PATIENCE_MS, `${what}: answered after ${answer.ms} ms`);

@@ -122,6 +122,7 @@ test('[X26] [D8] redis: a server that is killed at any moment leaves every clien
       for (const client of clients) await assertGoesOn(t, lane, server, client, seen, kill);
       for (const signIn of signIns) await signIn.resume(t, seen);
     }
+    t.true(clients.every(({ rotations }) => rotations > 0));
   };
   const points = () => seen.answersLost + seen.requestsLost;
   try {
