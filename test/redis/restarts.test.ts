@@ -118,6 +118,7 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
       env: { REDIS_URL: world.redis.url, MASTER_KEYS, PUBLIC_URL: base },
     });
     t.teardown(third.close);
+    await untilReady(third.url);
     const instances = [...harness.instances, third.instances[0]!];
     t.deepEqual(await jwks(instances[2]!), keys);
 

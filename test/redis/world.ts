@@ -1,5 +1,5 @@
 import { type Balancer, startBalancer } from '../journeys/balancer.ts';
-import { type Harness, startHarness } from '../support/harness.ts';
+import { type Harness, startHarness, untilReady } from '../support/harness.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../support/redis.ts';
 import { createTcpShim, type TcpShim } from '../support/tcp-shim.ts';
 import { commandsIn, purposeOf } from './commands.ts';
@@ -55,6 +55,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     balancer.targets = harness.instances;
     balancer.route = () => turn++ % instances;
   }
+  // As a balancer does: on a busy machine an instance may start before it has reached Redis, and says 503 until then.
+  await Promise.all(harness.instances.map(untilReady));
   const base = balancer?.url ?? harness.url;
 
   return {
