@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { after, type Sent, type StepName, STEPS, words } from './flow.ts';
+import { after, isRefused, type StepName, STEPS, words } from './flow.ts';
 import { assertAway, PATIENCE_MS, untilReady } from './judge.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -102,8 +102,8 @@ async function flowWithOutage(
       t.true(answer.ms < PATIENCE_MS, `${what}: answered after ${answer.ms} ms`);
       shim.pass();
       t.true((await untilReady(world.base)) < PATIENCE_MS, what);
-      if (answer.status === 503 || isTold(answer)) {
-        if (!isTold(answer)) assertAway(t, flow, name, answer);
+      if (isRefused(answer)) {
+        if (answer.status === 503) assertAway(t, flow, name, answer);
         answer = await flow.again(name, answer);
         const expected = ONLY_ONCE[lost];
         if (answer.status === 400 && expected) {
@@ -119,8 +119,3 @@ async function flowWithOutage(
   world.unwatch();
   return { ...(lost !== undefined && { lost }), repeatable: true };
 }
-
-/** Once the transport has taken over, a tool call can only be told so in its result. */
-const isTold = ({ body }: Sent): boolean =>
-  body.result?.isError === true &&
-  /temporarily unavailable.*repeat the call/.test(body.result.content[0].text);

@@ -224,7 +224,7 @@ export function createFlow(at: { base: string; sandbox: Sandbox }): Flow {
       return flow.send(name);
     },
     async goOn(name, answer) {
-      await flow.take(name, answer.status === 503 ? await flow.again(name, answer) : answer);
+      await flow.take(name, isRefused(answer) ? await flow.again(name, answer) : answer);
       const next = after(name);
       if (next) await flow.run(next);
     },
@@ -254,6 +254,15 @@ export async function oneAtEachStep(create: () => Flow): Promise<Map<StepName, F
   for (const step of STEPS) flows.set(step, await upTo(step, create()));
   return flows;
 }
+
+/**
+ * Whether the request was not carried out and is to be sent again: 503, or for a tool call, once the transport has taken
+ * over, a result that says so.
+ */
+export const isRefused = ({ status, body }: Answer<any>): boolean =>
+  status === 503 ||
+  (body.result?.isError === true &&
+    /temporarily unavailable[^]*repeat the call/.test(body.result.content[0].text));
 
 /** Of an answer, for a message. */
 export const words = ({ body }: Answer<any>): string =>
