@@ -71,7 +71,10 @@ const left = (deadline: number): number => Math.max(0, Math.ceil(deadline - perf
 async function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable('redis: no answer in time')), ms);
+    // Timers come before what has arrived: if this process stood still, the answer may be there.
+    timer = setTimeout(setImmediate, ms, () =>
+      reject(new StoreUnavailable('redis: no answer in time')),
+    );
   });
   // An answer that comes too late may be an error, and nobody would hear it.
   answer.catch(() => {});

@@ -1,5 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { StoreConfig } from '../../config.ts';
+import { readBeforeGivingUp } from './silence.ts';
 import { tracked } from './tracking.ts';
 
 /**
@@ -40,7 +41,13 @@ export function createBackOff(): BackOff {
   };
 }
 
-export function createClient(config: RedisConfig, { next }: BackOff): Client {
+export function createClient(config: RedisConfig, backOff: BackOff): Client {
+  const client = tracked(clientOf(config, backOff));
+  readBeforeGivingUp(client);
+  return client;
+}
+
+function clientOf(config: RedisConfig, { next }: BackOff): Client {
   const nodes = config.urls.map(nodeOf);
   const [first] = nodes;
   if (!first) throw new TypeError('no Redis node is given');
@@ -57,31 +64,27 @@ export function createClient(config: RedisConfig, { next }: BackOff): Client {
 
   switch (config.mode) {
     case 'single':
-      return tracked(new Redis({ ...shared, ...addresses[0], db }));
+      return new Redis({ ...shared, ...addresses[0], db });
     case 'sentinel':
-      return tracked(
-        new Redis({
-          ...shared,
-          sentinels: addresses,
-          name: config.sentinelName!,
-          db,
-          // One set of credentials for the sentinels and for what they watch.
-          ...(username && { sentinelUsername: username }),
-          ...(password && { sentinelPassword: password }),
-          ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
-          sentinelCommandTimeout: SILENCE_MS,
-          sentinelRetryStrategy: next,
-          failoverDetector: true,
-        }),
-      );
+      return new Redis({
+        ...shared,
+        sentinels: addresses,
+        name: config.sentinelName!,
+        db,
+        // One set of credentials for the sentinels and for what they watch.
+        ...(username && { sentinelUsername: username }),
+        ...(password && { sentinelPassword: password }),
+        ...(tls && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
+        sentinelCommandTimeout: SILENCE_MS,
+        sentinelRetryStrategy: next,
+        failoverDetector: true,
+      });
     case 'cluster':
-      return tracked(
-        new Cluster(addresses, {
-          ...CLUSTER_BEHAVIOUR,
-          clusterRetryStrategy: next,
-          redisOptions: shared,
-        }),
-      );
+      return new Cluster(addresses, {
+        ...CLUSTER_BEHAVIOUR,
+        clusterRetryStrategy: next,
+        redisOptions: shared,
+      });
   }
 }
 
