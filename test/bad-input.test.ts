@@ -112,156 +112,171 @@ const CREDENTIALS = { client_id: client.client_id };
 for (const path of FORM_ENDPOINTS) {
   const fine = { ...FINE[path], ...CREDENTIALS };
 
-  test(`[D18] [N3] ${path} takes a form; any other body or none is invalid_request`, async (t) => {
-    const bodies: [string, Record<string, string>][] = [
-      [JSON.stringify(fine), JSON_TYPE],
-      [form(fine), { 'content-type': 'text/plain' }],
-      [form(fine), { 'content-type': 'multipart/form-data; boundary=x' }],
-      [form(fine), { 'content-type': 'application/x-www-form-urlencode' }],
-      [form(fine), { 'content-type': 'nonsense' }],
-      [form(fine), {}],
-      ['{', JSON_TYPE],
-      ['', FORM],
-      ['', {}],
-    ];
-    for (const [body, headers] of bodies) {
-      const about = `${JSON.stringify(headers)} ${body}`;
-      await oauthError(t, await post(path, body, headers), 400, 'invalid_request', about);
-    }
-  });
+  test.serial(
+    `[D18] [N3] ${path} takes a form; any other body or none is invalid_request`,
+    async (t) => {
+      const bodies: [string, Record<string, string>][] = [
+        [JSON.stringify(fine), JSON_TYPE],
+        [form(fine), { 'content-type': 'text/plain' }],
+        [form(fine), { 'content-type': 'multipart/form-data; boundary=x' }],
+        [form(fine), { 'content-type': 'application/x-www-form-urlencode' }],
+        [form(fine), { 'content-type': 'nonsense' }],
+        [form(fine), {}],
+        ['{', JSON_TYPE],
+        ['', FORM],
+        ['', {}],
+      ];
+      for (const [body, headers] of bodies) {
+        const about = `${JSON.stringify(headers)} ${body}`;
+        await oauthError(t, await post(path, body, headers), 400, 'invalid_request', about);
+      }
+    },
+  );
 
-  test(`[D18] ${path} with parameters missing, repeated or of odd shape is invalid_request`, async (t) => {
-    const query = form(fine);
-    for (const body of [
-      form(CREDENTIALS).replace('client_id', 'id'),
-      form(FINE[path]!),
-      ...Object.keys(fine).map((name) => form({ ...fine, [name]: '' })),
-      ...Object.keys(fine).map((name) => form({ ...fine, [`${name}[]`]: 'x', [name]: '' })),
-      ...Object.keys(fine).map((name) => `${query}&${name}=${fine[name as 'client_id']}`),
-      ...Object.keys(fine).map((name) => `${query}&${name}=other`),
-      `${query}&client_secret=a&client_secret=b`,
-      `${query}&client_assertion=a&client_assertion=b`,
-      '&&&===&&&',
-      'a=1&'.repeat(10_000),
-      '%',
-      '%zz=%zz',
-    ])
-      await oauthError(t, await post(path, body), 400, 'invalid_request', body.slice(0, 200));
-  });
+  test.serial(
+    `[D18] ${path} with parameters missing, repeated or of odd shape is invalid_request`,
+    async (t) => {
+      const query = form(fine);
+      for (const body of [
+        form(CREDENTIALS).replace('client_id', 'id'),
+        form(FINE[path]!),
+        ...Object.keys(fine).map((name) => form({ ...fine, [name]: '' })),
+        ...Object.keys(fine).map((name) => form({ ...fine, [`${name}[]`]: 'x', [name]: '' })),
+        ...Object.keys(fine).map((name) => `${query}&${name}=${fine[name as 'client_id']}`),
+        ...Object.keys(fine).map((name) => `${query}&${name}=other`),
+        `${query}&client_secret=a&client_secret=b`,
+        `${query}&client_assertion=a&client_assertion=b`,
+        '&&&===&&&',
+        'a=1&'.repeat(10_000),
+        '%',
+        '%zz=%zz',
+      ])
+        await oauthError(t, await post(path, body), 400, 'invalid_request', body.slice(0, 200));
+    },
+  );
 
-  test(`[D18] ${path} is not upset by NUL bytes, invalid UTF-8 and other bytes that mean nothing`, async (t) => {
-    const field = path === '/oauth2/token' ? 'refresh_token' : 'token';
-    const start = Buffer.from(form({ ...fine, [field]: '' }).replace(`${field}=`, ''));
-    for (const bytes of [
-      Buffer.from('a\u0000b'),
-      Buffer.from([0xff, 0xfe, 0x00, 0x80]),
-      Buffer.from([0xc0, 0xaf, 0xed, 0xa0, 0x80]),
-      Buffer.from('%00%ff%fe'),
-      Buffer.from('%c0%af%ed%a0%80'),
-      Buffer.from('\ud800'),
-      Buffer.from('../../etc/passwd'),
-      Buffer.from("'; drop table entries; --"),
-      Buffer.from('{"$ne":null}'),
-      Buffer.from('a.b.c.d.e'),
-      Buffer.from(`${'0'.repeat(43)}.${'9'.repeat(40)}.x`),
-      Buffer.from('x'.repeat(50_000)),
-    ]) {
-      const body = Buffer.concat([start, Buffer.from(`&${field}=`), bytes]);
-      const answer = await post(path, body);
-      const about = `${path} ${bytes.toString('latin1').slice(0, 60)}`;
-      if (path === '/oauth2/token') await oauthError(t, answer, 400, 'invalid_grant', about);
-      else t.is(answer.status, 200, about);
-      if (path === '/oauth2/introspect') t.deepEqual(answer.json, { active: false });
-    }
-    for (const client_id of [
-      '\u0000',
-      '__proto__',
-      'constructor',
-      'x'.repeat(10_000),
-      '../x',
-      'ü',
-      '\ud800',
-    ]) {
-      const answer = await post(path, form({ ...fine, client_id }));
-      await oauthError(t, answer, 401, 'invalid_client', client_id.slice(0, 30));
-    }
-  });
+  test.serial(
+    `[D18] ${path} is not upset by NUL bytes, invalid UTF-8 and other bytes that mean nothing`,
+    async (t) => {
+      const field = path === '/oauth2/token' ? 'refresh_token' : 'token';
+      const start = Buffer.from(form({ ...fine, [field]: '' }).replace(`${field}=`, ''));
+      for (const bytes of [
+        Buffer.from('a\u0000b'),
+        Buffer.from([0xff, 0xfe, 0x00, 0x80]),
+        Buffer.from([0xc0, 0xaf, 0xed, 0xa0, 0x80]),
+        Buffer.from('%00%ff%fe'),
+        Buffer.from('%c0%af%ed%a0%80'),
+        Buffer.from('\ud800'),
+        Buffer.from('../../etc/passwd'),
+        Buffer.from("'; drop table entries; --"),
+        Buffer.from('{"$ne":null}'),
+        Buffer.from('a.b.c.d.e'),
+        Buffer.from(`${'0'.repeat(43)}.${'9'.repeat(40)}.x`),
+        Buffer.from('x'.repeat(50_000)),
+      ]) {
+        const body = Buffer.concat([start, Buffer.from(`&${field}=`), bytes]);
+        const answer = await post(path, body);
+        const about = `${path} ${bytes.toString('latin1').slice(0, 60)}`;
+        if (path === '/oauth2/token') await oauthError(t, answer, 400, 'invalid_grant', about);
+        else t.is(answer.status, 200, about);
+        if (path === '/oauth2/introspect') t.deepEqual(answer.json, { active: false });
+      }
+      for (const client_id of [
+        '\u0000',
+        '__proto__',
+        'constructor',
+        'x'.repeat(10_000),
+        '../x',
+        'ü',
+        '\ud800',
+      ]) {
+        const answer = await post(path, form({ ...fine, client_id }));
+        await oauthError(t, answer, 401, 'invalid_client', client_id.slice(0, 30));
+      }
+    },
+  );
 
-  test(`[D15] [D18] ${path} refuses Authorization headers that are no Basic credentials`, async (t) => {
-    const encode = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
-    for (const authorization of [
-      'Basic',
-      'Basic ',
-      'Basic !!!',
-      'Basic ====',
-      'Basic YQ==',
-      'Basic a b',
-      'Basic\tYTpi',
-      encode(''),
-      encode(':'),
-      encode('no colon'),
-      encode('%zz:%zz'),
-      encode('a:'),
-      encode(':b'),
-      encode('a\u0000:b\u0001'),
-      encode('unknown-client:secret'),
-      encode(`${client.client_id}:secret`),
-      encode(`${confidential.client_id}:wrong`),
-      `Basic ${'A'.repeat(8_000)}`,
-      'Bearer',
-      BEARER.authorization,
-      'Negotiate abc',
-      'x',
-    ]) {
-      const answer = await post(path, form(FINE[path]!), { ...FORM, authorization });
-      const about = authorization.slice(0, 60);
-      if (answer.status === 401) {
-        await oauthError(t, answer, 401, 'invalid_client', about);
-        t.regex(answer.headers['www-authenticate']!, /^Basic realm="/, about);
-      } else await oauthError(t, answer, 400, 'invalid_request', about);
-    }
-    const wrong = await post(path, form(FINE[path]!), {
-      ...FORM,
-      authorization: encode(`${confidential.client_id}:wrong`),
-    });
-    t.is(wrong.status, 401);
-  });
+  test.serial(
+    `[D15] [D18] ${path} refuses Authorization headers that are no Basic credentials`,
+    async (t) => {
+      const encode = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+      for (const authorization of [
+        'Basic',
+        'Basic ',
+        'Basic !!!',
+        'Basic ====',
+        'Basic YQ==',
+        'Basic a b',
+        'Basic\tYTpi',
+        encode(''),
+        encode(':'),
+        encode('no colon'),
+        encode('%zz:%zz'),
+        encode('a:'),
+        encode(':b'),
+        encode('a\u0000:b\u0001'),
+        encode('unknown-client:secret'),
+        encode(`${client.client_id}:secret`),
+        encode(`${confidential.client_id}:wrong`),
+        `Basic ${'A'.repeat(8_000)}`,
+        'Bearer',
+        BEARER.authorization,
+        'Negotiate abc',
+        'x',
+      ]) {
+        const answer = await post(path, form(FINE[path]!), { ...FORM, authorization });
+        const about = authorization.slice(0, 60);
+        if (answer.status === 401) {
+          await oauthError(t, answer, 401, 'invalid_client', about);
+          t.regex(answer.headers['www-authenticate']!, /^Basic realm="/, about);
+        } else await oauthError(t, answer, 400, 'invalid_request', about);
+      }
+      const wrong = await post(path, form(FINE[path]!), {
+        ...FORM,
+        authorization: encode(`${confidential.client_id}:wrong`),
+      });
+      t.is(wrong.status, 401);
+    },
+  );
 
-  test(`[D15] [D18] ${path} refuses two ways of authentication at once, and two identities`, async (t) => {
-    const authorization = basic(confidential);
-    const fields = FINE[path]!;
-    const assertion = {
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: 'e30.e30.x',
-    };
-    const { client_id, client_secret } = confidential as {
-      client_id: string;
-      client_secret: string;
-    };
-    for (const [body, headers] of [
-      [form({ ...fields, client_id, client_secret }), { ...FORM, authorization }],
-      [form({ ...fields, client_id, client_secret, ...assertion }), FORM],
-      [form({ ...fields, ...assertion }), { ...FORM, authorization }],
-      [form({ ...fields, client_id: client.client_id }), { ...FORM, authorization }],
-      [form({ ...fields, client_assertion: 'e30.e30.x' }), FORM],
-      [form({ ...fields, ...assertion, client_assertion: 'no jwt' }), FORM],
-      [form({ ...fields, ...assertion, client_assertion_type: 'x' }), FORM],
-    ] as [string, Record<string, string>][]) {
-      const answer = await post(path, body, headers);
-      t.true([400, 401].includes(answer.status), body);
-      await oauthError(t, answer, answer.status, answer.json.error, body);
-      t.regex(answer.json.error, /^invalid_(request|client)$/, body);
-    }
-    t.is(
-      (await post(path, form(fields), { ...FORM, authorization })).status,
-      {
-        '/oauth2/token': 400,
-      }[path] ?? 200,
-    );
-  });
+  test.serial(
+    `[D15] [D18] ${path} refuses two ways of authentication at once, and two identities`,
+    async (t) => {
+      const authorization = basic(confidential);
+      const fields = FINE[path]!;
+      const assertion = {
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: 'e30.e30.x',
+      };
+      const { client_id, client_secret } = confidential as {
+        client_id: string;
+        client_secret: string;
+      };
+      for (const [body, headers] of [
+        [form({ ...fields, client_id, client_secret }), { ...FORM, authorization }],
+        [form({ ...fields, client_id, client_secret, ...assertion }), FORM],
+        [form({ ...fields, ...assertion }), { ...FORM, authorization }],
+        [form({ ...fields, client_id: client.client_id }), { ...FORM, authorization }],
+        [form({ ...fields, client_assertion: 'e30.e30.x' }), FORM],
+        [form({ ...fields, ...assertion, client_assertion: 'no jwt' }), FORM],
+        [form({ ...fields, ...assertion, client_assertion_type: 'x' }), FORM],
+      ] as [string, Record<string, string>][]) {
+        const answer = await post(path, body, headers);
+        t.true([400, 401].includes(answer.status), body);
+        await oauthError(t, answer, answer.status, answer.json.error, body);
+        t.regex(answer.json.error, /^invalid_(request|client)$/, body);
+      }
+      t.is(
+        (await post(path, form(fields), { ...FORM, authorization })).status,
+        {
+          '/oauth2/token': 400,
+        }[path] ?? 200,
+      );
+    },
+  );
 }
 
-test('[D15] [D18] the token endpoint names what is wrong with the grant type', async (t) => {
+test.serial('[D15] [D18] the token endpoint names what is wrong with the grant type', async (t) => {
   const ask = (grant_type: string, more: Record<string, string> = {}) =>
     post('/oauth2/token', form({ ...CREDENTIALS, grant_type, ...more }));
   for (const unknown of [
@@ -295,7 +310,7 @@ const MEGABYTE = 'x'.repeat(1_000_000);
 for (const chunked of [false, true]) {
   const how = chunked ? 'in chunks' : 'declared';
 
-  test(`[D18] a megabyte, ${how}, is 413 at every endpoint that reads bodies`, async (t) => {
+  test.serial(`[D18] a megabyte, ${how}, is 413 at every endpoint that reads bodies`, async (t) => {
     for (const [path, headers, body] of [
       ['/oauth2/token', FORM, `grant_type=${MEGABYTE}`],
       ['/oauth2/revoke', FORM, `token=${MEGABYTE}`],
@@ -315,46 +330,57 @@ for (const chunked of [false, true]) {
     await errorPage(t, page, 413, 'interaction');
   });
 
-  test(`[D18] more than a megabyte, ${how}, is 413 at the MCP endpoint, and unread without a token`, async (t) => {
-    const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"${'x'.repeat(1_100_000)}"}}`;
-    for (const path of ['/mcp', '/']) {
-      const known = await send(url, path, {
-        method: 'POST',
-        headers: { ...JSON_TYPE, ...BEARER },
-        body,
-        chunked,
-      });
-      await rpcError(t, known, 413, -32000, path);
-      const stranger = await send(url, path, { method: 'POST', headers: JSON_TYPE, body, chunked });
-      await oauthError(t, stranger, 401, 'invalid_token', path);
-    }
-  });
+  test.serial(
+    `[D18] more than a megabyte, ${how}, is 413 at the MCP endpoint, and unread without a token`,
+    async (t) => {
+      const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"${'x'.repeat(1_100_000)}"}}`;
+      for (const path of ['/mcp', '/']) {
+        const known = await send(url, path, {
+          method: 'POST',
+          headers: { ...JSON_TYPE, ...BEARER },
+          body,
+          chunked,
+        });
+        await rpcError(t, known, 413, -32000, path);
+        const stranger = await send(url, path, {
+          method: 'POST',
+          headers: JSON_TYPE,
+          body,
+          chunked,
+        });
+        await oauthError(t, stranger, 401, 'invalid_token', path);
+      }
+    },
+  );
 
-  test(`[D18] a megabyte, ${how}, sent where no body is read changes no answer`, async (t) => {
-    for (const path of [...DOCUMENTS, ...PAGES, '/mcp', '/', '/nowhere']) {
-      const plain = await send(url, path);
-      const heavy = await send(url, path, {
-        method: 'GET',
-        body: MEGABYTE,
-        headers: FORM,
-        chunked,
-      });
-      t.is(heavy.status, plain.status, path);
-    }
-    for (const path of [...DOCUMENTS, '/oauth2/authorize', '/nowhere']) {
-      const answer = await send(url, path, {
-        method: 'POST',
-        body: MEGABYTE,
-        headers: FORM,
-        chunked,
-      });
-      const [status, error] = path === '/nowhere' ? [404, 'not_found'] : [405, 'invalid_request'];
-      await oauthError(t, answer, status as number, error as string, path);
-    }
-  });
+  test.serial(
+    `[D18] a megabyte, ${how}, sent where no body is read changes no answer`,
+    async (t) => {
+      for (const path of [...DOCUMENTS, ...PAGES, '/mcp', '/', '/nowhere']) {
+        const plain = await send(url, path);
+        const heavy = await send(url, path, {
+          method: 'GET',
+          body: MEGABYTE,
+          headers: FORM,
+          chunked,
+        });
+        t.is(heavy.status, plain.status, path);
+      }
+      for (const path of [...DOCUMENTS, '/oauth2/authorize', '/nowhere']) {
+        const answer = await send(url, path, {
+          method: 'POST',
+          body: MEGABYTE,
+          headers: FORM,
+          chunked,
+        });
+        const [status, error] = path === '/nowhere' ? [404, 'not_found'] : [405, 'invalid_request'];
+        await oauthError(t, answer, status as number, error as string, path);
+      }
+    },
+  );
 }
 
-test('[D18] request heads over the limit are 431, and the connection closes', async (t) => {
+test.serial('[D18] request heads over the limit are 431, and the connection closes', async (t) => {
   const host = new URL(url).host;
   for (const head of [
     `GET /?${'x'.repeat(20_000)} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
@@ -381,7 +407,7 @@ const TAKEN: [string[], string[], string][] = [
   [['/healthz', '/health', '/readyz'], ['GET', 'HEAD'], 'GET, HEAD'],
 ];
 
-test('[T59] [D18] other methods than an address takes are 405 with Allow', async (t) => {
+test.serial('[T59] [D18] other methods than an address takes are 405 with Allow', async (t) => {
   for (const [paths, taken, allow] of TAKEN) {
     for (const path of paths) {
       for (const method of METHODS.filter((one) => !taken.includes(one))) {
@@ -399,31 +425,37 @@ test('[T59] [D18] other methods than an address takes are 405 with Allow', async
   }
 });
 
-test('[T59] [D18] the front door takes what pages and MCP clients send, and 405s the rest', async (t) => {
-  for (const method of ['PUT', 'PATCH', 'TRACE', 'PROPFIND']) {
-    const answer = await send(url, '/', { method });
-    await oauthError(t, answer, 405, 'invalid_request', method);
-    for (const taken of ['GET', 'HEAD', 'POST'])
-      t.true((answer.headers.allow as string).split(', ').includes(taken));
-  }
-});
+test.serial(
+  '[T59] [D18] the front door takes what pages and MCP clients send, and 405s the rest',
+  async (t) => {
+    for (const method of ['PUT', 'PATCH', 'TRACE', 'PROPFIND']) {
+      const answer = await send(url, '/', { method });
+      await oauthError(t, answer, 405, 'invalid_request', method);
+      for (const taken of ['GET', 'HEAD', 'POST'])
+        t.true((answer.headers.allow as string).split(', ').includes(taken));
+    }
+  },
+);
 
-test('[T59] [D16] at /mcp a method other than POST is challenged without a token, and 405 with one', async (t) => {
-  for (const method of METHODS.filter((one) => one !== 'POST')) {
-    const stranger = await send(url, '/mcp', { method });
-    t.is(stranger.status, 401, method);
-    t.regex(stranger.headers['www-authenticate']!, /^Bearer /);
-    const known = await send(url, '/mcp', { method, headers: BEARER });
-    t.is(known.status, 405, method);
-    t.true((known.headers.allow as string).split(', ').includes('POST'), method);
-    if (method !== 'HEAD') await rpcError(t, known, 405, -32000, method);
-  }
-});
+test.serial(
+  '[T59] [D16] at /mcp a method other than POST is challenged without a token, and 405 with one',
+  async (t) => {
+    for (const method of METHODS.filter((one) => one !== 'POST')) {
+      const stranger = await send(url, '/mcp', { method });
+      t.is(stranger.status, 401, method);
+      t.regex(stranger.headers['www-authenticate']!, /^Bearer /);
+      const known = await send(url, '/mcp', { method, headers: BEARER });
+      t.is(known.status, 405, method);
+      t.true((known.headers.allow as string).split(', ').includes('POST'), method);
+      if (method !== 'HEAD') await rpcError(t, known, 405, -32000, method);
+    }
+  },
+);
 
 // ------------------------------------------------------------------ MCP endpoint
 
 for (const path of ['/mcp', '/']) {
-  test(`[D18] POST ${path} answers bad messages as JSON-RPC errors`, async (t) => {
+  test.serial(`[D18] POST ${path} answers bad messages as JSON-RPC errors`, async (t) => {
     const ask = (body: string | Buffer, headers: Record<string, string> = JSON_TYPE) =>
       post(path, body, { ...headers, ...BEARER });
     const call = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
@@ -467,130 +499,140 @@ for (const path of ['/mcp', '/']) {
       await rpcError(t, await ask(body), 400, -32600, body.slice(0, 80));
   });
 
-  test(`[D18] [T58] POST ${path} never breaks on a message that is JSON but no request`, async (t) => {
-    for (const message of [
-      '{}',
-      '{"jsonrpc":"1.0","id":1,"method":"tools/list"}',
-      '{"jsonrpc":"2.0","id":1}',
-      '{"jsonrpc":"2.0","id":1,"method":5}',
-      '{"jsonrpc":"2.0","id":{},"method":"tools/list"}',
-      '{"jsonrpc":"2.0","id":null,"method":"tools/list"}',
-      '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":5}',
-      '{"jsonrpc":"2.0","id":1,"method":"__proto__"}',
-      '{"jsonrpc":"2.0","id":1,"method":"constructor","params":{"__proto__":{"polluted":1}}}',
-      '{"jsonrpc":"2.0","id":1,"method":"tools/call"}',
-      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"__proto__"}}',
-      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"listCompanies","arguments":5}}',
-      '{"jsonrpc":"2.0","id":1,"result":{}}',
-      '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}',
-      '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}',
-    ]) {
-      const answer = await post(path, message, { ...JSON_TYPE, ...BEARER });
-      t.true(answer.status < 500, `${message} ${answer.status} ${answer.text}`);
-      t.notRegex(answer.text, /<html|\bat [\w.<>]+ \(|node_modules|\.[tj]s:\d/, message);
-      if (answer.status >= 400) {
-        t.is(answer.json?.jsonrpc, '2.0', message);
-        t.is(typeof answer.json.error.code, 'number', message);
+  test.serial(
+    `[D18] [T58] POST ${path} never breaks on a message that is JSON but no request`,
+    async (t) => {
+      for (const message of [
+        '{}',
+        '{"jsonrpc":"1.0","id":1,"method":"tools/list"}',
+        '{"jsonrpc":"2.0","id":1}',
+        '{"jsonrpc":"2.0","id":1,"method":5}',
+        '{"jsonrpc":"2.0","id":{},"method":"tools/list"}',
+        '{"jsonrpc":"2.0","id":null,"method":"tools/list"}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":5}',
+        '{"jsonrpc":"2.0","id":1,"method":"__proto__"}',
+        '{"jsonrpc":"2.0","id":1,"method":"constructor","params":{"__proto__":{"polluted":1}}}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call"}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"__proto__"}}',
+        '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"listCompanies","arguments":5}}',
+        '{"jsonrpc":"2.0","id":1,"result":{}}',
+        '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}',
+        '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}',
+      ]) {
+        const answer = await post(path, message, { ...JSON_TYPE, ...BEARER });
+        t.true(answer.status < 500, `${message} ${answer.status} ${answer.text}`);
+        t.notRegex(answer.text, /<html|\bat [\w.<>]+ \(|node_modules|\.[tj]s:\d/, message);
+        if (answer.status >= 400) {
+          t.is(answer.json?.jsonrpc, '2.0', message);
+          t.is(typeof answer.json.error.code, 'number', message);
+        }
+        t.truthy(answer.headers['x-request-id'], message);
+        t.regex(answer.headers['cache-control']!, /^no-(store|cache)/, message);
       }
-      t.truthy(answer.headers['x-request-id'], message);
-      t.regex(answer.headers['cache-control']!, /^no-(store|cache)/, message);
-    }
-    t.is(({} as Record<string, unknown>).polluted, undefined);
-  });
+      t.is(({} as Record<string, unknown>).polluted, undefined);
+    },
+  );
 
-  test(`[D18] [F24] [N25] ${path} answers every Authorization header that is no good with a challenge`, async (t) => {
-    for (const authorization of [
-      '',
-      ' ',
-      'Bearer',
-      'Bearer ',
-      'Bearer  ',
-      'Bearer x',
-      'Bearer a b',
-      'Bearer a, Bearer b',
-      'Bearer "x"',
-      'Bearer e30.e30.',
-      `Bearer ${'x'.repeat(8_000)}`,
-      'Bearer \u00ff\u00fe',
-      'Basic YTpi',
-      `Basic ${tokens.access_token}`,
-      tokens.access_token,
-      `Bearer ${tokens.access_token}x`,
-      `Bearer ${tokens.access_token}, x`,
-      `Bearer ${tokens.refresh_token}`,
-    ]) {
-      for (const body of ['{"jsonrpc":"2.0","id":1,"method":"tools/list"}', '{', '']) {
-        const answer = await post(path, body, { ...JSON_TYPE, authorization });
-        const about = authorization.slice(0, 40);
-        await oauthError(t, answer, 401, 'invalid_token', about);
-        t.regex(answer.headers['www-authenticate']!, /^Bearer .*resource_metadata="http/, about);
-        // RFC 6750 §3.1: no error for who brought no token.
-        if (authorization.trim() === '') t.notRegex(answer.headers['www-authenticate']!, /error=/);
+  test.serial(
+    `[D18] [F24] [N25] ${path} answers every Authorization header that is no good with a challenge`,
+    async (t) => {
+      for (const authorization of [
+        '',
+        ' ',
+        'Bearer',
+        'Bearer ',
+        'Bearer  ',
+        'Bearer x',
+        'Bearer a b',
+        'Bearer a, Bearer b',
+        'Bearer "x"',
+        'Bearer e30.e30.',
+        `Bearer ${'x'.repeat(8_000)}`,
+        'Bearer \u00ff\u00fe',
+        'Basic YTpi',
+        `Basic ${tokens.access_token}`,
+        tokens.access_token,
+        `Bearer ${tokens.access_token}x`,
+        `Bearer ${tokens.access_token}, x`,
+        `Bearer ${tokens.refresh_token}`,
+      ]) {
+        for (const body of ['{"jsonrpc":"2.0","id":1,"method":"tools/list"}', '{', '']) {
+          const answer = await post(path, body, { ...JSON_TYPE, authorization });
+          const about = authorization.slice(0, 40);
+          await oauthError(t, answer, 401, 'invalid_token', about);
+          t.regex(answer.headers['www-authenticate']!, /^Bearer .*resource_metadata="http/, about);
+          // RFC 6750 §3.1: no error for who brought no token.
+          if (authorization.trim() === '')
+            t.notRegex(answer.headers['www-authenticate']!, /error=/);
+        }
       }
-    }
-  });
+    },
+  );
 }
 
 // ------------------------------------------------------------------------- pages
 
-test('[D18] [T58] pages answer a bad visit in the reader’s language: JSON to programs, a page to browsers', async (t) => {
-  for (const [path, status, error, sending] of [
-    ['/oauth2/authorize', 400, 'invalid_request', {}],
-    ['/oauth2/authorize?client_id=%00', 400, 'invalid_client', {}],
-    ['/oauth2/authorize?client_id=%ff%fe', 400, 'invalid_client', {}],
-    ['/oauth2/authorize?%zz=%', 400, 'invalid_request', {}],
-    [`/oauth2/authorize?${'a=1&'.repeat(2_000)}`, 400, 'invalid_request', {}],
-    ['/oauth2/authorize/callback', 400, 'invalid_request', {}],
-    ['/oauth2/authorize/callback?state=', 400, 'invalid_request', {}],
-    ['/oauth2/authorize/callback?state=x&code=y', 400, 'invalid_request', {}],
-    [`/oauth2/authorize/callback?state=${UID}.x&state=${UID}.y`, 400, 'invalid_request', {}],
-    ['/oauth2/authorize/callback?state=%00.%00&code=%00', 400, 'invalid_request', {}],
-    ['/oauth2/authorize/callback?error=access_denied', 400, 'invalid_request', {}],
-    [`/oauth2/authorize/callback?state=${'x'.repeat(8_000)}`, 400, 'invalid_request', {}],
-    [`/oauth2/authorize/${UID}`, 400, 'invalid_request', {}],
-    [`/oauth2/authorize/${UID}?state=x`, 400, 'invalid_request', {}],
-    [`/interaction/${UID}`, 400, 'invalid_request', {}],
-    [`/interaction/${UID}`, 403, 'access_denied', { body: '' }],
-    [`/interaction/${UID}`, 403, 'access_denied', { body: 'decision=approve' }],
-    [`/interaction/${UID}`, 403, 'access_denied', { body: 'csrf=a&csrf=b&decision=approve' }],
-    [`/interaction/${UID}`, 403, 'access_denied', { body: 'csrf=%00%ff\u0000&decision=%00' }],
-    [`/interaction/${UID}`, 415, 'invalid_request', { body: '{}', headers: JSON_TYPE }],
-    [`/interaction/${UID}`, 415, 'invalid_request', { body: '{', headers: JSON_TYPE }],
-    [
-      `/interaction/${UID}`,
-      415,
-      'invalid_request',
-      { body: 'csrf=x', headers: { 'content-type': 'text/plain' } },
-    ],
-    ['/interaction/', 404, 'not_found', {}],
-    ['/interaction/short', 404, 'not_found', {}],
-    ['/interaction/..%2f..%2fetc%2fpasswd-and-more', 404, 'not_found', {}],
-    [`/interaction/${'a'.repeat(65)}`, 404, 'not_found', {}],
-    [`/interaction/${UID}/login`, 404, 'not_found', {}],
-    [`/interaction/${UID}/abort`, 404, 'not_found', {}],
-    ['/nowhere', 404, 'not_found', {}],
-  ] as [string, number, string, Sending][]) {
-    const about = `${path.slice(0, 80)} ${sending.body}`;
-    const method = sending.body === undefined ? 'GET' : 'POST';
-    const headers = method === 'POST' ? { ...FORM, ...sending.headers } : {};
-    for (const accept of [undefined, '*/*', 'application/json']) {
-      const answer = await send(url, path, {
+test.serial(
+  '[D18] [T58] pages answer a bad visit in the reader’s language: JSON to programs, a page to browsers',
+  async (t) => {
+    for (const [path, status, error, sending] of [
+      ['/oauth2/authorize', 400, 'invalid_request', {}],
+      ['/oauth2/authorize?client_id=%00', 400, 'invalid_client', {}],
+      ['/oauth2/authorize?client_id=%ff%fe', 400, 'invalid_client', {}],
+      ['/oauth2/authorize?%zz=%', 400, 'invalid_request', {}],
+      [`/oauth2/authorize?${'a=1&'.repeat(2_000)}`, 400, 'invalid_request', {}],
+      ['/oauth2/authorize/callback', 400, 'invalid_request', {}],
+      ['/oauth2/authorize/callback?state=', 400, 'invalid_request', {}],
+      ['/oauth2/authorize/callback?state=x&code=y', 400, 'invalid_request', {}],
+      [`/oauth2/authorize/callback?state=${UID}.x&state=${UID}.y`, 400, 'invalid_request', {}],
+      ['/oauth2/authorize/callback?state=%00.%00&code=%00', 400, 'invalid_request', {}],
+      ['/oauth2/authorize/callback?error=access_denied', 400, 'invalid_request', {}],
+      [`/oauth2/authorize/callback?state=${'x'.repeat(8_000)}`, 400, 'invalid_request', {}],
+      [`/oauth2/authorize/${UID}`, 400, 'invalid_request', {}],
+      [`/oauth2/authorize/${UID}?state=x`, 400, 'invalid_request', {}],
+      [`/interaction/${UID}`, 400, 'invalid_request', {}],
+      [`/interaction/${UID}`, 403, 'access_denied', { body: '' }],
+      [`/interaction/${UID}`, 403, 'access_denied', { body: 'decision=approve' }],
+      [`/interaction/${UID}`, 403, 'access_denied', { body: 'csrf=a&csrf=b&decision=approve' }],
+      [`/interaction/${UID}`, 403, 'access_denied', { body: 'csrf=%00%ff\u0000&decision=%00' }],
+      [`/interaction/${UID}`, 415, 'invalid_request', { body: '{}', headers: JSON_TYPE }],
+      [`/interaction/${UID}`, 415, 'invalid_request', { body: '{', headers: JSON_TYPE }],
+      [
+        `/interaction/${UID}`,
+        415,
+        'invalid_request',
+        { body: 'csrf=x', headers: { 'content-type': 'text/plain' } },
+      ],
+      ['/interaction/', 404, 'not_found', {}],
+      ['/interaction/short', 404, 'not_found', {}],
+      ['/interaction/..%2f..%2fetc%2fpasswd-and-more', 404, 'not_found', {}],
+      [`/interaction/${'a'.repeat(65)}`, 404, 'not_found', {}],
+      [`/interaction/${UID}/login`, 404, 'not_found', {}],
+      [`/interaction/${UID}/abort`, 404, 'not_found', {}],
+      ['/nowhere', 404, 'not_found', {}],
+    ] as [string, number, string, Sending][]) {
+      const about = `${path.slice(0, 80)} ${sending.body}`;
+      const method = sending.body === undefined ? 'GET' : 'POST';
+      const headers = method === 'POST' ? { ...FORM, ...sending.headers } : {};
+      for (const accept of [undefined, '*/*', 'application/json']) {
+        const answer = await send(url, path, {
+          ...sending,
+          method,
+          headers: { ...headers, ...(accept && { accept }) },
+        });
+        await oauthError(t, answer, status, error, about);
+      }
+      const page = await send(url, path, {
         ...sending,
         method,
-        headers: { ...headers, ...(accept && { accept }) },
+        headers: { ...headers, accept: HTML },
       });
-      await oauthError(t, answer, status, error, about);
+      await errorPage(t, page, status, about);
     }
-    const page = await send(url, path, {
-      ...sending,
-      method,
-      headers: { ...headers, accept: HTML },
-    });
-    await errorPage(t, page, status, about);
-  }
-});
+  },
+);
 
-test('[D18] cookies that are not ours, or not whole, are no reason to fail', async (t) => {
+test.serial('[D18] cookies that are not ours, or not whole, are no reason to fail', async (t) => {
   for (const cookie of [
     '__Secure-neonpanel-interaction=x',
     `__Secure-neonpanel-interaction=${UID}; __Secure-neonpanel-interaction.sig=x`,
@@ -614,44 +656,47 @@ test('[D18] cookies that are not ours, or not whole, are no reason to fail', asy
   }
 });
 
-test('[D18] [F23] no endpoint of programs ever answers with a page, whatever the Accept header or user agent', async (t) => {
-  const readers: Record<string, string>[] = [
-    { accept: HTML },
-    { accept: 'text/html' },
-    { accept: 'image/png' },
-    { accept: '' },
-    { accept: ';;;,,,' },
-    { accept: HTML, 'user-agent': 'Mozilla/5.0 Chrome/150.0' },
-    { 'user-agent': 'python-httpx/0.28' },
-    { 'user-agent': 'sqlmap' },
-    { 'user-agent': '' },
-  ];
-  for (const reader of readers) {
-    const about = JSON.stringify(reader);
-    for (const path of OAUTH_ENDPOINTS) {
-      const body = path === '/oauth2/register' ? '[]' : '';
-      const headers = { ...reader, ...(path === '/oauth2/register' ? JSON_TYPE : FORM) };
-      const error = path === '/oauth2/register' ? 'invalid_client_metadata' : 'invalid_request';
-      await oauthError(t, await post(path, body, headers), 400, error, `${path} ${about}`);
+test.serial(
+  '[D18] [F23] no endpoint of programs ever answers with a page, whatever the Accept header or user agent',
+  async (t) => {
+    const readers: Record<string, string>[] = [
+      { accept: HTML },
+      { accept: 'text/html' },
+      { accept: 'image/png' },
+      { accept: '' },
+      { accept: ';;;,,,' },
+      { accept: HTML, 'user-agent': 'Mozilla/5.0 Chrome/150.0' },
+      { 'user-agent': 'python-httpx/0.28' },
+      { 'user-agent': 'sqlmap' },
+      { 'user-agent': '' },
+    ];
+    for (const reader of readers) {
+      const about = JSON.stringify(reader);
+      for (const path of OAUTH_ENDPOINTS) {
+        const body = path === '/oauth2/register' ? '[]' : '';
+        const headers = { ...reader, ...(path === '/oauth2/register' ? JSON_TYPE : FORM) };
+        const error = path === '/oauth2/register' ? 'invalid_client_metadata' : 'invalid_request';
+        await oauthError(t, await post(path, body, headers), 400, error, `${path} ${about}`);
+      }
+      for (const path of DOCUMENTS) {
+        const answer = await send(url, path, { method: 'DELETE', headers: reader });
+        await oauthError(t, answer, 405, 'invalid_request', `${path} ${about}`);
+        t.is((await send(url, path, { headers: reader })).status, 200);
+      }
+      const unknown = await send(url, '/.well-known/nothing', { headers: reader });
+      await oauthError(t, unknown, 404, 'not_found', about);
+      await oauthError(
+        t,
+        await post('/mcp', '{}', { ...JSON_TYPE, ...reader }),
+        401,
+        'invalid_token',
+        about,
+      );
+      const bad = await post('/mcp', '{', { ...JSON_TYPE, ...BEARER, ...reader });
+      await rpcError(t, bad, 400, -32700, about);
     }
-    for (const path of DOCUMENTS) {
-      const answer = await send(url, path, { method: 'DELETE', headers: reader });
-      await oauthError(t, answer, 405, 'invalid_request', `${path} ${about}`);
-      t.is((await send(url, path, { headers: reader })).status, 200);
-    }
-    const unknown = await send(url, '/.well-known/nothing', { headers: reader });
-    await oauthError(t, unknown, 404, 'not_found', about);
-    await oauthError(
-      t,
-      await post('/mcp', '{}', { ...JSON_TYPE, ...reader }),
-      401,
-      'invalid_token',
-      about,
-    );
-    const bad = await post('/mcp', '{', { ...JSON_TYPE, ...BEARER, ...reader });
-    await rpcError(t, bad, 400, -32700, about);
-  }
-});
+  },
+);
 
 // ----------------------------------------------------------------------- framing
 
@@ -693,26 +738,32 @@ for (const [what, bytes] of [
   ['an unknown HTTP version', `GET / HTTP/9.9\r\nHost: x\r\n\r\n${smuggled}`],
   ['no request at all', `\u0016\u0003\u0001\u0002\u0000\u0001\r\n\r\n${smuggled}`],
 ] as const) {
-  test(`[T47] ${what}: at most one answer, an error, and the connection is closed`, async (t) => {
-    const answer = await sendBytes(url, Buffer.from(bytes, 'latin1'), 10_000);
-    const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => status);
-    t.true(statuses.length >= 1, answer);
-    for (const status of statuses) t.is(status![0], '4', answer);
-    t.regex(answer, /^connection: close/im);
-    t.false(answer.includes('"status":"ok"'), answer);
-  });
+  test.serial(
+    `[T47] ${what}: at most one answer, an error, and the connection is closed`,
+    async (t) => {
+      const answer = await sendBytes(url, Buffer.from(bytes, 'latin1'), 10_000);
+      const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => status);
+      t.true(statuses.length >= 1, answer);
+      for (const status of statuses) t.is(status![0], '4', answer);
+      t.regex(answer, /^connection: close/im);
+      t.false(answer.includes('"status":"ok"'), answer);
+    },
+  );
 }
 
-test('[D18] a client that stops in the middle leaves nothing behind but a line in the log', async (t) => {
-  for (const path of [...OAUTH_ENDPOINTS, `/interaction/${UID}`, '/mcp']) {
-    const type = ['/mcp', '/oauth2/register'].includes(path)
-      ? 'application/json'
-      : FORM['content-type'];
-    const request = `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\nContent-Type: ${type}\r\nAuthorization: ${path === '/mcp' ? BEARER.authorization : ''}\r\nContent-Length: 1000\r\n\r\nstart`;
-    t.is(await sendBytes(url, request, 100), '', path);
-  }
-  t.is((await send(url, '/healthz')).status, 200);
-});
+test.serial(
+  '[D18] a client that stops in the middle leaves nothing behind but a line in the log',
+  async (t) => {
+    for (const path of [...OAUTH_ENDPOINTS, `/interaction/${UID}`, '/mcp']) {
+      const type = ['/mcp', '/oauth2/register'].includes(path)
+        ? 'application/json'
+        : FORM['content-type'];
+      const request = `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\nContent-Type: ${type}\r\nAuthorization: ${path === '/mcp' ? BEARER.authorization : ''}\r\nContent-Length: 1000\r\n\r\nstart`;
+      t.is(await sendBytes(url, request, 100, 1_000), '', path);
+    }
+    t.is((await send(url, '/healthz')).status, 200);
+  },
+);
 
 test.after('[D18] none of all this was a fault of ours', (t) => {
   const faults = harness.logs.entries().filter(({ level }) => (level as number) >= 50);

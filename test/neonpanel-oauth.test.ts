@@ -696,22 +696,25 @@ const AT_CALLBACK: [name: FaultName, options: FaultOptions, status: number][] = 
   ['forbidden', { operation: 'listCompanies', times: 1 }, 400],
 ];
 
-test('[X12] [X13] [T58] each failure of NeonPanel at the callback is a page whose retry works', async (t) => {
-  const harness = await startHarness();
-  t.teardown(harness.close);
-  for (const [name, options, status] of AT_CALLBACK) {
-    const what = `${name} ${JSON.stringify(options)}`;
-    const started = await openConsent(harness);
-    const login = await answerConsent(started.page);
-    harness.sandbox.faults.set(name, options);
-    const page = await answerLogin(login, harness.sandbox.users[0]!);
-    harness.sandbox.faults.clear();
-    spoilt(t, harness, page, started, status);
-    await retry(t, harness, page, started, what);
-  }
-});
+test.serial(
+  '[X12] [X13] [T58] each failure of NeonPanel at the callback is a page whose retry works',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(harness.close);
+    for (const [name, options, status] of AT_CALLBACK) {
+      const what = `${name} ${JSON.stringify(options)}`;
+      const started = await openConsent(harness);
+      const login = await answerConsent(started.page);
+      harness.sandbox.faults.set(name, options);
+      const page = await answerLogin(login, harness.sandbox.users[0]!);
+      harness.sandbox.faults.clear();
+      spoilt(t, harness, page, started, status);
+      await retry(t, harness, page, started, what);
+    }
+  },
+);
 
-test('a token answer of the wrong content type is taken for what it is', async (t) => {
+test.serial('a token answer of the wrong content type is taken for what it is', async (t) => {
   const harness = await startHarness();
   t.teardown(harness.close);
   harness.sandbox.faults.set('wrong-content-type', { operation: 'token' });
@@ -719,71 +722,83 @@ test('a token answer of the wrong content type is taken for what it is', async (
   t.is((await callTool(harness.url, tokens.access_token, 'listCompanies')).status, 200);
 });
 
-test('[X12] [X13] failing keys, metadata and registration are pages whose retry works', async (t) => {
-  const harness = await startHarness();
-  t.teardown(harness.close);
-  const { faults } = harness.sandbox;
-  for (const [name, options] of [
-    ['html-500', { operation: 'metadata' }],
-    ['reset', { operation: 'metadata' }],
-    ['registration-500', {}],
-  ] as const) {
+test.serial(
+  '[X12] [X13] failing keys, metadata and registration are pages whose retry works',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(harness.close);
+    const { faults } = harness.sandbox;
+    for (const [name, options] of [
+      ['html-500', { operation: 'metadata' }],
+      ['reset', { operation: 'metadata' }],
+      ['registration-500', {}],
+    ] as const) {
+      const started = await openConsent(harness);
+      faults.set(name, options);
+      const page = await answerConsent(started.page);
+      faults.clear();
+      spoilt(t, harness, page, started, 502);
+      t.false(page.history.some((hop) => hop.setCookie.some((c) => c.includes('-login-'))));
+      const consent = await page.follow('a.button');
+      t.is(consent.status, 200);
+    }
     const started = await openConsent(harness);
-    faults.set(name, options);
-    const page = await answerConsent(started.page);
+    const login = await answerConsent(started.page);
+    faults.set('html-500', { operation: 'jwks' });
+    const page = await answerLogin(login, harness.sandbox.users[0]!);
     faults.clear();
     spoilt(t, harness, page, started, 502);
-    t.false(page.history.some((hop) => hop.setCookie.some((c) => c.includes('-login-'))));
-    const consent = await page.follow('a.button');
-    t.is(consent.status, 200);
-  }
-  const started = await openConsent(harness);
-  const login = await answerConsent(started.page);
-  faults.set('html-500', { operation: 'jwks' });
-  const page = await answerLogin(login, harness.sandbox.users[0]!);
-  faults.clear();
-  spoilt(t, harness, page, started, 502);
-  await retry(t, harness, page, started, 'jwks');
-});
+    await retry(t, harness, page, started, 'jwks');
+  },
+);
 
-test('[X12] with NeonPanel down, the consent page works, and what was begun is finished when it is back', async (t) => {
-  const port = await freePort();
-  const shim = await createTcpShim({ port });
-  t.teardown(shim.close);
-  const neonpanelUrl = `http://localhost:${shim.port}`;
-  const harness = await startHarness({ neonpanelUrl, sandbox: { port, publicUrl: neonpanelUrl } });
-  t.teardown(harness.close);
+test.serial(
+  '[X12] with NeonPanel down, the consent page works, and what was begun is finished when it is back',
+  async (t) => {
+    const port = await freePort();
+    const shim = await createTcpShim({ port });
+    t.teardown(shim.close);
+    const neonpanelUrl = `http://localhost:${shim.port}`;
+    const harness = await startHarness({
+      neonpanelUrl,
+      sandbox: { port, publicUrl: neonpanelUrl },
+    });
+    t.teardown(harness.close);
 
-  shim.down();
-  const started = await openConsent(harness);
-  t.is(started.page.status, 200);
-  const page = await answerConsent(started.page);
-  shim.pass();
-  spoilt(t, harness, page, started, 502);
+    shim.down();
+    const started = await openConsent(harness);
+    t.is(started.page.status, 200);
+    const page = await answerConsent(started.page);
+    shim.pass();
+    spoilt(t, harness, page, started, 502);
 
-  const login = await answerConsent(await page.follow('a.button'));
-  started.browser.stopAt((url) => url.origin === harness.url);
-  const callback = (await answerLogin(login, harness.sandbox.users[0]!)).stoppedAt!;
-  started.browser.stopAt((url) => url.href.startsWith(started.attempt.redirectUri));
-  shim.down();
-  const second = await started.browser.goto(callback);
-  shim.pass();
-  spoilt(t, harness, second, started, 502);
-  await retry(t, harness, second, started, 'down at the callback');
-});
+    const login = await answerConsent(await page.follow('a.button'));
+    started.browser.stopAt((url) => url.origin === harness.url);
+    const callback = (await answerLogin(login, harness.sandbox.users[0]!)).stoppedAt!;
+    started.browser.stopAt((url) => url.href.startsWith(started.attempt.redirectUri));
+    shim.down();
+    const second = await started.browser.goto(callback);
+    shim.pass();
+    spoilt(t, harness, second, started, 502);
+    await retry(t, harness, second, started, 'down at the callback');
+  },
+);
 
-test('[X12] [N29] a NeonPanel that never answers ends in a page, and the retry works', async (t) => {
-  const harness = await startHarness();
-  t.teardown(harness.close);
-  const started = await openConsent(harness);
-  const login = await answerConsent(started.page);
-  harness.sandbox.faults.set('hang', { operation: 'token', times: 1 });
-  const page = await answerLogin(login, harness.sandbox.users[0]!);
-  spoilt(t, harness, page, started, 502);
-  await retry(t, harness, page, started, 'hang');
-});
+test.serial(
+  '[X12] [N29] a NeonPanel that never answers ends in a page, and the retry works',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(harness.close);
+    const started = await openConsent(harness);
+    const login = await answerConsent(started.page);
+    harness.sandbox.faults.set('hang', { operation: 'token', times: 1 });
+    const page = await answerLogin(login, harness.sandbox.users[0]!);
+    spoilt(t, harness, page, started, 502);
+    await retry(t, harness, page, started, 'hang');
+  },
+);
 
-test('keys that NeonPanel rotated between two logins are fetched', async (t) => {
+test.serial('keys that NeonPanel rotated between two logins are fetched', async (t) => {
   const harness = await startHarness();
   t.teardown(harness.close);
   await connect(harness);
@@ -798,108 +813,117 @@ test('keys that NeonPanel rotated between two logins are fetched', async (t) => 
   t.is(asked.length, 2);
 });
 
-test('[D10] [T38] a refused refresh ends the grant with 401, an unavailable one does not', async (t) => {
-  const clock = createClock();
-  const harness = await startHarness({ now: clock.now, sandbox: { now: Date.now } });
-  t.teardown(harness.close);
-  const { url, sandbox } = harness;
-  sandbox.faults.set('token-lifetime', { seconds: 40 });
-  const { tokens, client } = await connect(harness);
-  const call = () => callTool(url, tokens.access_token, 'listCompanies');
-  clock.advance(41_000);
+test.serial(
+  '[D10] [T38] a refused refresh ends the grant with 401, an unavailable one does not',
+  async (t) => {
+    const clock = createClock(Date.now());
+    const harness = await startHarness({ now: clock.now, sandbox: { now: Date.now } });
+    t.teardown(harness.close);
+    const { url, sandbox } = harness;
+    sandbox.faults.set('token-lifetime', { seconds: 40 });
+    const { tokens, client } = await connect(harness);
+    const call = () => callTool(url, tokens.access_token, 'listCompanies');
+    clock.advance(41_000);
 
-  for (const fault of ['html-500', 'reset'] as const) {
-    sandbox.faults.set(fault, { operation: 'token' });
-    const answer = await call();
-    t.is(answer.status, 200, fault);
-    t.true(answer.body.result.isError, fault);
-    t.notRegex(JSON.stringify(answer.body), /Whoops|srv/);
-    sandbox.faults.clear(fault);
-  }
-  t.is((await call()).body.result.structuredContent.data.length, 3);
+    for (const fault of ['html-500', 'reset'] as const) {
+      sandbox.faults.set(fault, { operation: 'token' });
+      const answer = await call();
+      t.is(answer.status, 200, fault);
+      t.true(answer.body.result.isError, fault);
+      t.notRegex(JSON.stringify(answer.body), /Whoops|srv/);
+      sandbox.faults.clear(fault);
+    }
+    t.is((await call()).body.result.structuredContent.data.length, 3);
 
-  clock.advance(41_000);
-  sandbox.faults.set('refuse-refresh');
-  const refused = await call();
-  t.is(refused.status, 401);
-  t.regex(refused.headers.get('www-authenticate')!, /error="invalid_token"/);
-  t.is((await refresh(url, client, tokens.refresh_token)).status, 400);
-  sandbox.faults.clear();
-  t.is((await call()).status, 401, 'and it stays so');
-});
+    clock.advance(41_000);
+    sandbox.faults.set('refuse-refresh');
+    const refused = await call();
+    t.is(refused.status, 401);
+    t.regex(refused.headers.get('www-authenticate')!, /error="invalid_token"/);
+    t.is((await refresh(url, client, tokens.refresh_token)).status, 400);
+    sandbox.faults.clear();
+    t.is((await call()).status, 401, 'and it stays so');
+  },
+);
 
-test('a configured client with a secret signs people in where Basic is not read', async (t) => {
-  const port = await freePort();
-  const sandboxUrl = `http://localhost:${port}`;
-  const env: Record<string, string> = {};
-  const sandbox = await startSandbox({ port });
-  // The redirect URI is known only with our own port.
-  const ours = await freePort();
-  const callback = `http://localhost:${ours}/oauth2/authorize/callback`;
-  const { body } = await postJson<{ client_id: string; client_secret: string }>(
-    `${sandboxUrl}/oauth2/register`,
-    {
-      redirect_uris: [callback],
-      grant_types: ['authorization_code', 'refresh_token'],
-      token_endpoint_auth_method: 'client_secret_post',
-    },
-  );
-  Object.assign(env, {
-    NEONPANEL_CLIENT_ID: body.client_id,
-    NEONPANEL_CLIENT_SECRET: body.client_secret,
-    PORT: String(ours),
-    PUBLIC_URL: `http://localhost:${ours}`,
-  });
-  const started = await startHarness({ env, neonpanelUrl: sandboxUrl });
-  t.teardown(async () => {
-    await started.close();
+test.serial(
+  'a configured client with a secret signs people in where Basic is not read',
+  async (t) => {
+    const port = await freePort();
+    const sandboxUrl = `http://localhost:${port}`;
+    const env: Record<string, string> = {};
+    const sandbox = await startSandbox({ port });
+    // The redirect URI is known only with our own port.
+    const ours = await freePort();
+    const callback = `http://localhost:${ours}/oauth2/authorize/callback`;
+    const { body } = await postJson<{ client_id: string; client_secret: string }>(
+      `${sandboxUrl}/oauth2/register`,
+      {
+        redirect_uris: [callback],
+        grant_types: ['authorization_code', 'refresh_token'],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    );
+    Object.assign(env, {
+      NEONPANEL_CLIENT_ID: body.client_id,
+      NEONPANEL_CLIENT_SECRET: body.client_secret,
+      PORT: String(ours),
+      PUBLIC_URL: `http://localhost:${ours}`,
+    });
+    const started = await startHarness({ env, neonpanelUrl: sandboxUrl });
+    t.teardown(async () => {
+      await started.close();
+      await sandbox.close();
+    });
+    const harness = { ...started, url: env['PUBLIC_URL']!, sandbox };
+    sandbox.faults.set('ignore-basic');
+    sandbox.faults.set('token-lifetime', { seconds: 20, times: 1 });
+    const { tokens } = await connect(harness);
+    const called = await callTool(harness.url, tokens.access_token, 'listCompanies');
+    t.is(called.body.result.structuredContent.data.length, 3);
+    const asked = sandbox.recorder.requests().filter(({ path }) => path === '/oauth2/token');
+    t.deepEqual(
+      asked.map(({ headers }) => headers.authorization),
+      [undefined, undefined],
+    );
+    for (const { body: form } of asked) {
+      t.is(new URLSearchParams(form).get('client_secret'), body.client_secret);
+    }
+  },
+);
+
+test.serial(
+  'our registration at NeonPanel survives our restarts, and is renewed when NeonPanel lost it',
+  async (t) => {
+    const port = await freePort();
+    let sandbox = await startSandbox({ port });
+    const started = await startHarness({ neonpanelUrl: sandbox.url });
+    t.teardown(async () => {
+      await started.close();
+      await sandbox.close();
+    });
+    const harness: Harness = {
+      ...started,
+      get sandbox() {
+        return sandbox;
+      },
+    };
+    const registrations = () =>
+      sandbox.recorder
+        .requests()
+        .filter(({ path, method }) => path === '/oauth2/register' && method === 'POST');
+    const { client } = await connect(harness);
+    await harness.restart();
+    await connect(harness, { client });
+    t.is(registrations().length, 1);
+
     await sandbox.close();
-  });
-  const harness = { ...started, url: env['PUBLIC_URL']!, sandbox };
-  sandbox.faults.set('ignore-basic');
-  sandbox.faults.set('token-lifetime', { seconds: 20, times: 1 });
-  const { tokens } = await connect(harness);
-  const called = await callTool(harness.url, tokens.access_token, 'listCompanies');
-  t.is(called.body.result.structuredContent.data.length, 3);
-  const asked = sandbox.recorder.requests().filter(({ path }) => path === '/oauth2/token');
-  t.deepEqual(
-    asked.map(({ headers }) => headers.authorization),
-    [undefined, undefined],
-  );
-  for (const { body: form } of asked) {
-    t.is(new URLSearchParams(form).get('client_secret'), body.client_secret);
-  }
-});
-
-test('our registration at NeonPanel survives our restarts, and is renewed when NeonPanel lost it', async (t) => {
-  const port = await freePort();
-  let sandbox = await startSandbox({ port });
-  const started = await startHarness({ neonpanelUrl: sandbox.url });
-  t.teardown(async () => {
-    await started.close();
-    await sandbox.close();
-  });
-  const harness: Harness = {
-    ...started,
-    get sandbox() {
-      return sandbox;
-    },
-  };
-  const registrations = () =>
-    sandbox.recorder
-      .requests()
-      .filter(({ path, method }) => path === '/oauth2/register' && method === 'POST');
-  const { client } = await connect(harness);
-  await harness.restart();
-  await connect(harness, { client });
-  t.is(registrations().length, 1);
-
-  await sandbox.close();
-  sandbox = await startSandbox({ port });
-  await harness.restart();
-  await connect(harness, { client });
-  t.is(registrations().length, 1, 'once, at the new one');
-});
+    sandbox = await startSandbox({ port });
+    await harness.restart();
+    await connect(harness, { client });
+    t.is(registrations().length, 1, 'once, at the new one');
+  },
+);
 
 test.serial(
   'a client that NeonPanel forgets while we run is replaced within a minute',
@@ -941,58 +965,67 @@ test.serial('a client in use outlives a check that NeonPanel does not answer', a
   t.is(registrations().length, 1);
 });
 
-test('[X12] people sign in again after NeonPanel forgot our client, without a restart of ours', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sandbox-'));
-  const statePath = join(folder, 'state.db');
-  const sandbox = await startSandbox({ port: 0, statePath });
-  const clock = createClock();
-  const started = await startHarness({ neonpanelUrl: sandbox.url, now: clock.now });
-  t.teardown(async () => {
-    await started.close();
-    await sandbox.close();
-    rmSync(folder, { recursive: true });
-  });
-  const harness: Harness = { ...started, sandbox };
-  const { client } = await connect(harness);
+test.serial(
+  '[X12] people sign in again after NeonPanel forgot our client, without a restart of ours',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sandbox-'));
+    const statePath = join(folder, 'state.db');
+    const sandbox = await startSandbox({ port: 0, statePath });
+    const clock = createClock();
+    const started = await startHarness({ neonpanelUrl: sandbox.url, now: clock.now });
+    t.teardown(async () => {
+      await started.close();
+      await sandbox.close();
+      rmSync(folder, { recursive: true });
+    });
+    const harness: Harness = { ...started, sandbox };
+    const { client } = await connect(harness);
 
-  const state = new DatabaseSync(statePath);
-  t.is(Number(state.prepare("DELETE FROM records WHERE kind = 'clients'").run().changes), 1);
-  state.close();
-  await t.throwsAsync(connect(harness, { client }), undefined, 'NeonPanel does not know us');
-  clock.advance(61_000);
-  await connect(harness, { client });
-  const registered = sandbox.recorder
-    .requests()
-    .filter(({ path, method }) => path === '/oauth2/register' && method === 'POST');
-  t.is(registered.length, 2);
-});
+    const state = new DatabaseSync(statePath);
+    t.is(Number(state.prepare("DELETE FROM records WHERE kind = 'clients'").run().changes), 1);
+    state.close();
+    await t.throwsAsync(connect(harness, { client }), undefined, 'NeonPanel does not know us');
+    clock.advance(61_000);
+    await connect(harness, { client });
+    const registered = sandbox.recorder
+      .requests()
+      .filter(({ path, method }) => path === '/oauth2/register' && method === 'POST');
+    t.is(registered.length, 2);
+  },
+);
 
 // ------------------------------------------------------------------------ service accounts
 
-test('[T73] a user of NeonPanel’s with the name of a service account is not signed in', async (t) => {
-  const { neonpanel, complete } = await fakeNeonpanel(t);
-  const access_token = await neonpanel.token({ sub: 'service:somebody' });
-  neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
-  await fails(t, complete(), 'refused');
-});
+test.serial(
+  '[T73] a user of NeonPanel’s with the name of a service account is not signed in',
+  async (t) => {
+    const { neonpanel, complete } = await fakeNeonpanel(t);
+    const access_token = await neonpanel.token({ sub: 'service:somebody' });
+    neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
+    await fails(t, complete(), 'refused');
+  },
+);
 
-test('[T73] [D15] a service account whose token is suddenly another’s is refused', async (t) => {
-  const { neonpanel, login } = await fakeNeonpanel(t);
-  const client = { clientId: 'their-service', clientSecret: 'their-secret' };
-  const first = await login.signInService(client);
-  t.like(first, { refreshToken: undefined, service: { ...client, subject: '1001' } });
-  const form = new URLSearchParams(neonpanel.asked(PATHS.token)[0]!.body);
-  t.like(Object.fromEntries(form), {
-    grant_type: 'client_credentials',
-    client_id: 'their-service',
-    client_secret: 'their-secret',
-  });
-  const subject = 'service:ours';
-  t.is((await login.refresh(first, subject)).service!.subject, '1001');
-  const access_token = await neonpanel.token({ sub: '1002' });
-  neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
-  await fails(t, login.refresh(first, subject), 'refused');
-});
+test.serial(
+  '[T73] [D15] a service account whose token is suddenly another’s is refused',
+  async (t) => {
+    const { neonpanel, login } = await fakeNeonpanel(t);
+    const client = { clientId: 'their-service', clientSecret: 'their-secret' };
+    const first = await login.signInService(client);
+    t.like(first, { refreshToken: undefined, service: { ...client, subject: '1001' } });
+    const form = new URLSearchParams(neonpanel.asked(PATHS.token)[0]!.body);
+    t.like(Object.fromEntries(form), {
+      grant_type: 'client_credentials',
+      client_id: 'their-service',
+      client_secret: 'their-secret',
+    });
+    const subject = 'service:ours';
+    t.is((await login.refresh(first, subject)).service!.subject, '1001');
+    const access_token = await neonpanel.token({ sub: '1002' });
+    neonpanel.on(PATHS.token, json(await neonpanel.answer({ access_token })));
+    await fails(t, login.refresh(first, subject), 'refused');
+  },
+);
 
 for (const [name, script, kind] of [
   ['does not know the client', json({ error: 'invalid_client' }, 401), 'refused'],
@@ -1001,22 +1034,31 @@ for (const [name, script, kind] of [
   ['answers with a page', html(500), 'unavailable'],
   ['hangs up', reset, 'unavailable'],
 ] as const) {
-  test(`[D10] [D15] a service account’s credential is ${kind} when NeonPanel ${name}`, async (t) => {
-    const { neonpanel, login } = await fakeNeonpanel(t);
-    const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
-    neonpanel.on(PATHS.token, script);
-    await fails(t, login.refresh(first, 'service:ours'), kind);
-  });
+  test.serial(
+    `[D10] [D15] a service account’s credential is ${kind} when NeonPanel ${name}`,
+    async (t) => {
+      const { neonpanel, login } = await fakeNeonpanel(t);
+      const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
+      neonpanel.on(PATHS.token, script);
+      await fails(t, login.refresh(first, 'service:ours'), kind);
+    },
+  );
 }
 
-test('[D15] what NeonPanel’s challenge to a service client says is a refusal, to ours it is none', async (t) => {
-  const { neonpanel, login, refresh } = await fakeNeonpanel(t);
-  const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
-  neonpanel.on(PATHS.token, (response) =>
-    response
-      .writeHead(401, { 'www-authenticate': 'Basic realm="x"', 'content-type': 'application/json' })
-      .end('{"error":"invalid_client"}'),
-  );
-  await fails(t, login.refresh(first, 'service:ours'), 'refused');
-  await fails(t, refresh(), 'unavailable');
-});
+test.serial(
+  '[D15] what NeonPanel’s challenge to a service client says is a refusal, to ours it is none',
+  async (t) => {
+    const { neonpanel, login, refresh } = await fakeNeonpanel(t);
+    const first = await login.signInService({ clientId: 'a', clientSecret: 'b' });
+    neonpanel.on(PATHS.token, (response) =>
+      response
+        .writeHead(401, {
+          'www-authenticate': 'Basic realm="x"',
+          'content-type': 'application/json',
+        })
+        .end('{"error":"invalid_client"}'),
+    );
+    await fails(t, login.refresh(first, 'service:ours'), 'refused');
+    await fails(t, refresh(), 'unavailable');
+  },
+);

@@ -59,10 +59,20 @@ export function send(base: string, path: string, sending: Sending = {}): Promise
   });
 }
 
-const FIRST_ANSWER_MS = 5_000;
+/** Longer than our server lets a request take to arrive, so that its time-out is seen, too. */
+const FIRST_ANSWER_MS = 30_000;
 
-/** Writes bytes to the socket and returns what comes back until the server closes or stays silent. */
-export function sendBytes(base: string, bytes: string | Buffer, quietMs = 3_000): Promise<string> {
+/**
+ * Writes bytes to the socket and returns what comes back until the server closes or stays silent.
+ * @param quietMs how long it may be silent after something has come
+ * @param firstMs how long until something comes
+ */
+export function sendBytes(
+  base: string,
+  bytes: string | Buffer,
+  quietMs = 3_000,
+  firstMs = FIRST_ANSWER_MS,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect(Number(new URL(base).port), '127.0.0.1');
@@ -71,7 +81,7 @@ export function sendBytes(base: string, bytes: string | Buffer, quietMs = 3_000)
       resolve(Buffer.concat(chunks).toString('latin1'));
     };
     // The first answer has its time, however busy the machine is; what would follow it comes at once.
-    socket.setTimeout(Math.max(quietMs, FIRST_ANSWER_MS), finish);
+    socket.setTimeout(firstMs, finish);
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       socket.setTimeout(quietMs);

@@ -146,7 +146,7 @@ test('[T19] an address that was reached although it was not meant gets no reques
 test('[T19] http is not spoken, except to the one origin that is exempt', async (t) => {
   const listener = await startListener(t);
   const exemptOrigin = `http://localhost:${listener.port}`;
-  const fetch = createGuardedFetch({ timeoutMs: 500, exemptOrigin });
+  const fetch = createGuardedFetch({ timeoutMs: 2_000, exemptOrigin });
   for (const url of [
     `http://127.0.0.1:${listener.port}/`,
     `http://localhost:${listener.port + 1}/`,

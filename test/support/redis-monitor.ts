@@ -45,6 +45,8 @@ export async function monitorRedis(redis: Pick<RedisServer, 'port'>): Promise<Re
 
   return {
     async during(action) {
+      // What came before may not have been told yet.
+      await mark();
       lines = [];
       const result = await action();
       await mark();
