@@ -94,111 +94,120 @@ for (const [scope, ticked, unticked] of [
   ],
 ] as const) {
   const name = scope === undefined ? 'no scope' : JSON.stringify(scope);
-  test(`[D14] [F32] [F12] asking for ${name} grants ${ticked} with the box ticked, ${unticked} without`, async (t) => {
-    for (const [write, granted] of [
-      [true, ticked],
-      [false, unticked],
-    ] as const) {
-      const { tokens } = await connect(harness, { client, parameters: { scope }, write });
-      t.is(tokens.scope, granted);
-      const inToken = granted.split(' ').filter((one) => one.startsWith('neonpanel.'));
-      t.is(decodeJwt(tokens.access_token).scope, inToken.join(' '));
-      t.is('id_token' in tokens, granted.includes('openid'));
-      t.truthy(tokens.refresh_token);
-      t.is((await callMcp(url, tokens.access_token, 'tools/list')).status, 200);
-    }
-  });
+  test.serial(
+    `[D14] [F32] [F12] asking for ${name} grants ${ticked} with the box ticked, ${unticked} without`,
+    async (t) => {
+      for (const [write, granted] of [
+        [true, ticked],
+        [false, unticked],
+      ] as const) {
+        const { tokens } = await connect(harness, { client, parameters: { scope }, write });
+        t.is(tokens.scope, granted);
+        const inToken = granted.split(' ').filter((one) => one.startsWith('neonpanel.'));
+        t.is(decodeJwt(tokens.access_token).scope, inToken.join(' '));
+        t.is('id_token' in tokens, granted.includes('openid'));
+        t.truthy(tokens.refresh_token);
+        t.is((await callMcp(url, tokens.access_token, 'tools/list')).status, 200);
+      }
+    },
+  );
 }
 
-test('[D14] the box for writing is there exactly if writing was asked for, and is not ticked', async (t) => {
-  for (const [scope, offered] of [
-    [undefined, true],
-    ['unknown', true],
-    ['neonpanel.mcp', true],
-    ['neonpanel.write', true],
-    ['openid', true],
-    ['neonpanel.read', false],
-    ['openid offline_access neonpanel.read admin', false],
-  ] as const) {
-    const attempt = authorizationRequest(url, client, { scope });
-    const page = await userBrowser(attempt).goto(attempt.url);
-    const box = page.dom.querySelector('input[name=scope][value="neonpanel.write"]');
-    t.is(box !== null, offered, String(scope));
-    t.is(box?.getAttribute('checked'), undefined);
-  }
-});
+test.serial(
+  '[D14] the box for writing is there exactly if writing was asked for, and is not ticked',
+  async (t) => {
+    for (const [scope, offered] of [
+      [undefined, true],
+      ['unknown', true],
+      ['neonpanel.mcp', true],
+      ['neonpanel.write', true],
+      ['openid', true],
+      ['neonpanel.read', false],
+      ['openid offline_access neonpanel.read admin', false],
+    ] as const) {
+      const attempt = authorizationRequest(url, client, { scope });
+      const page = await userBrowser(attempt).goto(attempt.url);
+      const box = page.dom.querySelector('input[name=scope][value="neonpanel.write"]');
+      t.is(box !== null, offered, String(scope));
+      t.is(box?.getAttribute('checked'), undefined);
+    }
+  },
+);
 
-test('[A1] [A3] [A14] [F7] [F11] the strictest OAuth client gets through with openid: metadata, registration, iss, nonce, id_token, access token, refresh', async (t) => {
-  const insecure = { [oauth.allowInsecureRequests]: true };
-  const issuer = new URL(url);
-  const as = await oauth.processDiscoveryResponse(
-    issuer,
-    await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
-  );
-  const resource = new URL(`${url}/mcp`);
-  const protectedResource = await oauth.processResourceDiscoveryResponse(
-    resource,
-    await oauth.resourceDiscoveryRequest(resource, insecure),
-  );
-  t.deepEqual(protectedResource.authorization_servers, [as.issuer]);
-  const registered = await oauth.processDynamicClientRegistrationResponse(
-    await oauth.dynamicClientRegistrationRequest(
+test.serial(
+  '[A1] [A3] [A14] [F7] [F11] the strictest OAuth client gets through with openid: metadata, registration, iss, nonce, id_token, access token, refresh',
+  async (t) => {
+    const insecure = { [oauth.allowInsecureRequests]: true };
+    const issuer = new URL(url);
+    const as = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }),
+    );
+    const resource = new URL(`${url}/mcp`);
+    const protectedResource = await oauth.processResourceDiscoveryResponse(
+      resource,
+      await oauth.resourceDiscoveryRequest(resource, insecure),
+    );
+    t.deepEqual(protectedResource.authorization_servers, [as.issuer]);
+    const registered = await oauth.processDynamicClientRegistrationResponse(
+      await oauth.dynamicClientRegistrationRequest(
+        as,
+        { redirect_uris: [REDIRECT_URI], token_endpoint_auth_method: 'none' },
+        insecure,
+      ),
+    );
+    const state = oauth.generateRandomState();
+    const nonce = oauth.generateRandomNonce();
+    const verifier = oauth.generateRandomCodeVerifier();
+    const attempt = authorizationRequest(url, registered as unknown as TestClient, {
+      scope: `openid ${BOTH}`,
+      resource: resource.href,
+      state,
+      nonce,
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    });
+    const callback = oauth.validateAuthResponse(
       as,
-      { redirect_uris: [REDIRECT_URI], token_endpoint_auth_method: 'none' },
-      insecure,
-    ),
-  );
-  const state = oauth.generateRandomState();
-  const nonce = oauth.generateRandomNonce();
-  const verifier = oauth.generateRandomCodeVerifier();
-  const attempt = authorizationRequest(url, registered as unknown as TestClient, {
-    scope: `openid ${BOTH}`,
-    resource: resource.href,
-    state,
-    nonce,
-    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
-  });
-  const callback = oauth.validateAuthResponse(
-    as,
-    registered,
-    await signIn(harness, attempt),
-    state,
-  );
-  const answer = await oauth.authorizationCodeGrantRequest(
-    as,
-    registered,
-    oauth.None(),
-    callback,
-    REDIRECT_URI,
-    verifier,
-    { additionalParameters: { resource: resource.href }, ...insecure },
-  );
-  const tokens = await oauth.processAuthorizationCodeResponse(as, registered, answer, {
-    expectedNonce: nonce,
-    requireIdToken: true,
-    maxAge: 60,
-  });
-  await oauth.validateApplicationLevelSignature(as, answer, insecure);
-  const claims = oauth.getValidatedIdTokenClaims(tokens)!;
-  t.is(claims.nonce, nonce);
-  const bearer = new Request(resource, {
-    headers: { authorization: `Bearer ${tokens.access_token}` },
-  });
-  const access = await oauth.validateJwtAccessToken(as, bearer, resource.href, insecure);
-  t.is(access.sub, claims.sub);
-  const refreshed = await oauth.processRefreshTokenResponse(
-    as,
-    registered,
-    await oauth.refreshTokenGrantRequest(
+      registered,
+      await signIn(harness, attempt),
+      state,
+    );
+    const answer = await oauth.authorizationCodeGrantRequest(
       as,
       registered,
       oauth.None(),
-      tokens.refresh_token!,
-      insecure,
-    ),
-  );
-  t.is((await callMcp(url, refreshed.access_token, 'tools/list')).status, 200);
-});
+      callback,
+      REDIRECT_URI,
+      verifier,
+      { additionalParameters: { resource: resource.href }, ...insecure },
+    );
+    const tokens = await oauth.processAuthorizationCodeResponse(as, registered, answer, {
+      expectedNonce: nonce,
+      requireIdToken: true,
+      maxAge: 60,
+    });
+    await oauth.validateApplicationLevelSignature(as, answer, insecure);
+    const claims = oauth.getValidatedIdTokenClaims(tokens)!;
+    t.is(claims.nonce, nonce);
+    const bearer = new Request(resource, {
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    });
+    const access = await oauth.validateJwtAccessToken(as, bearer, resource.href, insecure);
+    t.is(access.sub, claims.sub);
+    const refreshed = await oauth.processRefreshTokenResponse(
+      as,
+      registered,
+      await oauth.refreshTokenGrantRequest(
+        as,
+        registered,
+        oauth.None(),
+        tokens.refresh_token!,
+        insecure,
+      ),
+    );
+    t.is((await callMcp(url, refreshed.access_token, 'tools/list')).status, 200);
+  },
+);
 
 // ---------------------------------------------------------------------------- resource
 
@@ -251,7 +260,7 @@ const CASES: [string, string | undefined][] = [
 ];
 
 for (const [i, [title, resource]] of CASES.entries()) {
-  test(`${title} means the one audience at authorize, token and refresh`, async (t) => {
+  test.serial(`${title} means the one audience at authorize, token and refresh`, async (t) => {
     const attempt = authorizationRequest(url, client, { resource });
     const code = (await signIn(harness, attempt)).searchParams.get('code')!;
     // Another spelling each time: clients are not consistent either.
@@ -268,7 +277,7 @@ for (const [i, [title, resource]] of CASES.entries()) {
   });
 }
 
-test('[F1] [T65] a foreign resource is invalid_target at authorize', async (t) => {
+test.serial('[F1] [T65] a foreign resource is invalid_target at authorize', async (t) => {
   for (const resource of FOREIGN)
     redirected(t, await ask({ resource }), 'invalid_target', resource);
   const { attempt } = await ask({ resource: `${url}/mcp` });
@@ -276,7 +285,7 @@ test('[F1] [T65] a foreign resource is invalid_target at authorize', async (t) =
   redirected(t, { attempt, answer: await get(attempt) }, 'invalid_target', 'one of ours, one not');
 });
 
-test('[F1] several spellings of our resource in one request are one resource', async (t) => {
+test.serial('[F1] several spellings of our resource in one request are one resource', async (t) => {
   const attempt = authorizationRequest(url, client);
   for (const resource of SPELLINGS) attempt.url.searchParams.append('resource', resource);
   const code = (await signIn(harness, attempt)).searchParams.get('code')!;
@@ -284,87 +293,101 @@ test('[F1] several spellings of our resource in one request are one resource', a
   t.is(decodeJwt(body.access_token).aud, `${url}/mcp`);
 });
 
-test('[F1] [F9] [T65] a foreign resource is invalid_target at token and refresh, and burns neither code nor refresh token', async (t) => {
-  const attempt = authorizationRequest(url, client);
-  const code = (await signIn(harness, attempt)).searchParams.get('code')!;
-  for (const resource of FOREIGN) {
-    const { status, body } = await redeem(url, attempt, code, { resource });
-    t.is(status, 400, resource);
-    t.is((body as any).error, 'invalid_target', resource);
-  }
-  const redeemed = await redeem(url, attempt, code);
-  t.is(redeemed.status, 200);
-  for (const resource of FOREIGN) {
-    const { status, body } = await refresh(url, client, redeemed.body.refresh_token, { resource });
-    t.is(status, 400, resource);
-    t.is((body as any).error, 'invalid_target', resource);
-  }
-  t.is((await refresh(url, client, redeemed.body.refresh_token)).status, 200);
-});
+test.serial(
+  '[F1] [F9] [T65] a foreign resource is invalid_target at token and refresh, and burns neither code nor refresh token',
+  async (t) => {
+    const attempt = authorizationRequest(url, client);
+    const code = (await signIn(harness, attempt)).searchParams.get('code')!;
+    for (const resource of FOREIGN) {
+      const { status, body } = await redeem(url, attempt, code, { resource });
+      t.is(status, 400, resource);
+      t.is((body as any).error, 'invalid_target', resource);
+    }
+    const redeemed = await redeem(url, attempt, code);
+    t.is(redeemed.status, 200);
+    for (const resource of FOREIGN) {
+      const { status, body } = await refresh(url, client, redeemed.body.refresh_token, {
+        resource,
+      });
+      t.is(status, 400, resource);
+      t.is((body as any).error, 'invalid_target', resource);
+    }
+    t.is((await refresh(url, client, redeemed.body.refresh_token)).status, 200);
+  },
+);
 
 // -------------------------------------------------------------------------------- PKCE
 
 for (const method of ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']) {
-  test(`[T15] [A4] [F26] a client with ${method} can’t authorize without S256`, async (t) => {
-    const { client: by } = await registerWith(url, method);
-    const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
-    asksForConsent(t, (await ask({ code_challenge: challenge }, by)).answer, 'a right one');
-    for (const parameters of [
-      { code_challenge: undefined, code_challenge_method: undefined },
-      { code_challenge: undefined },
-      { code_challenge: '', code_challenge_method: '' },
-      { code_challenge_method: undefined },
-      { code_challenge_method: '' },
-      { code_challenge_method: 'plain' },
-      { code_challenge_method: 's256' },
-      { code_challenge_method: 'S256 ' },
-      { code_challenge_method: 'S512' },
-      { code_challenge: '' },
-      { code_challenge: 'short' },
-      { code_challenge: challenge.slice(1) },
-      { code_challenge: 'x'.repeat(129) },
-      { code_challenge: `${challenge.slice(1)}+` },
-      { code_challenge: `${challenge.slice(1)} ` },
-      { code_challenge: `${challenge}=` },
-      { code_challenge: `${challenge}\u0000` },
-    ])
-      redirected(t, await ask(parameters, by), 'invalid_request', JSON.stringify(parameters));
-  });
+  test.serial(
+    `[T15] [A4] [F26] a client with ${method} can’t authorize without S256`,
+    async (t) => {
+      const { client: by } = await registerWith(url, method);
+      const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
+      asksForConsent(t, (await ask({ code_challenge: challenge }, by)).answer, 'a right one');
+      for (const parameters of [
+        { code_challenge: undefined, code_challenge_method: undefined },
+        { code_challenge: undefined },
+        { code_challenge: '', code_challenge_method: '' },
+        { code_challenge_method: undefined },
+        { code_challenge_method: '' },
+        { code_challenge_method: 'plain' },
+        { code_challenge_method: 's256' },
+        { code_challenge_method: 'S256 ' },
+        { code_challenge_method: 'S512' },
+        { code_challenge: '' },
+        { code_challenge: 'short' },
+        { code_challenge: challenge.slice(1) },
+        { code_challenge: 'x'.repeat(129) },
+        { code_challenge: `${challenge.slice(1)}+` },
+        { code_challenge: `${challenge.slice(1)} ` },
+        { code_challenge: `${challenge}=` },
+        { code_challenge: `${challenge}\u0000` },
+      ])
+        redirected(t, await ask(parameters, by), 'invalid_request', JSON.stringify(parameters));
+    },
+  );
 }
 
 // ------------------------------------------------------------------------------- state
 
 const AWKWARD = '&=+%#?;,/\\ "\'<>{}|^~`[]()ü€😀\u0001\t';
 
-test('[F27] [T70] a state of 2 kB with every kind of character comes back unchanged, in answers good and bad', async (t) => {
-  const filler = 'A1b2-_.~'.repeat(250);
-  for (const state of [filler, `${AWKWARD}${filler}`.slice(0, 2_000)]) {
-    const attempt = authorizationRequest(url, client, { state });
-    t.is((await signIn(harness, attempt)).searchParams.get('state'), state);
-    const denied = await signIn(harness, authorizationRequest(url, client, { state }), {
-      decision: 'deny',
-    });
-    t.is(denied.searchParams.get('error'), 'access_denied');
-    t.is(denied.searchParams.get('state'), state);
-    redirected(t, await ask({ state, prompt: 'none' }), 'login_required', 'at once');
-  }
-});
+test.serial(
+  '[F27] [T70] a state of 2 kB with every kind of character comes back unchanged, in answers good and bad',
+  async (t) => {
+    const filler = 'A1b2-_.~'.repeat(250);
+    for (const state of [filler, `${AWKWARD}${filler}`.slice(0, 2_000)]) {
+      const attempt = authorizationRequest(url, client, { state });
+      t.is((await signIn(harness, attempt)).searchParams.get('state'), state);
+      const denied = await signIn(harness, authorizationRequest(url, client, { state }), {
+        decision: 'deny',
+      });
+      t.is(denied.searchParams.get('error'), 'access_denied');
+      t.is(denied.searchParams.get('state'), state);
+      redirected(t, await ask({ state, prompt: 'none' }), 'login_required', 'at once');
+    }
+  },
+);
 
-test('[T70] a state of 4 kB passes, a longer one is refused without a redirect', async (t) => {
-  const longest = await ask({ state: 'x'.repeat(4_096), prompt: 'none' });
-  redirected(t, longest, 'login_required', '4 kB');
-  for (const length of [4_097, 8_000]) {
-    const { answer } = await ask({ state: 'x'.repeat(length) });
-    t.is(answer.status, 400);
-    t.is(answer.json.error, 'invalid_request');
-    t.is(answer.headers.location, undefined);
-    t.is(answer.headers['set-cookie'], undefined);
-  }
-  // Longer ones never reach us: that is the limit of request heads.
-  t.is((await ask({ state: 'x'.repeat(20_000) })).answer.status, 431);
-});
+test.serial(
+  '[T70] a state of 4 kB passes, a longer one is refused without a redirect',
+  async (t) => {
+    const longest = await ask({ state: 'x'.repeat(4_096), prompt: 'none' });
+    redirected(t, longest, 'login_required', '4 kB');
+    for (const length of [4_097, 8_000]) {
+      const { answer } = await ask({ state: 'x'.repeat(length) });
+      t.is(answer.status, 400);
+      t.is(answer.json.error, 'invalid_request');
+      t.is(answer.headers.location, undefined);
+      t.is(answer.headers['set-cookie'], undefined);
+    }
+    // Longer ones never reach us: that is the limit of request heads.
+    t.is((await ask({ state: 'x'.repeat(20_000) })).answer.status, 431);
+  },
+);
 
-test('a client that sends no state gets none', async (t) => {
+test.serial('a client that sends no state gets none', async (t) => {
   for (const state of [undefined, '']) {
     const callback = await signIn(harness, authorizationRequest(url, client, { state }));
     t.truthy(callback.searchParams.get('code'));
@@ -372,7 +395,7 @@ test('a client that sends no state gets none', async (t) => {
   }
 });
 
-test('[T24] line breaks in any parameter split no header', async (t) => {
+test.serial('[T24] line breaks in any parameter split no header', async (t) => {
   const poison = 'x\r\nSet-Cookie: planted=1\r\nLocation: https://evil.example/\r\n\r\n<html>';
   const names = [
     'state',
@@ -438,30 +461,36 @@ const REDIRECTED: [string, string, Parameters][] = [
 ];
 
 for (const [what, error, parameters] of REDIRECTED) {
-  test(`[T33] [A8] ${what} is answered ${error} at the redirect URI, with iss and state, to program and browser`, async (t) => {
-    for (const accept of ['*/*', 'application/json', HTML]) {
-      const attempt = authorizationRequest(url, client, parameters);
-      const answer = await get(attempt, { accept });
-      redirected(t, { attempt, answer }, error, accept);
-    }
-  });
+  test.serial(
+    `[T33] [A8] ${what} is answered ${error} at the redirect URI, with iss and state, to program and browser`,
+    async (t) => {
+      for (const accept of ['*/*', 'application/json', HTML]) {
+        const attempt = authorizationRequest(url, client, parameters);
+        const answer = await get(attempt, { accept });
+        redirected(t, { attempt, answer }, error, accept);
+      }
+    },
+  );
 }
 
-test('[T33] [A8] a person’s no, here or at NeonPanel, is access_denied with iss and state', async (t) => {
-  const here = authorizationRequest(url, client);
-  const at = authorizationRequest(url, client);
-  const login = await answerConsent(await userBrowser(at).goto(at.url));
-  const cancelled = await login.form().submit({ cancel: '1' });
-  for (const [attempt, callback] of [
-    [here, await signIn(harness, here, { decision: 'deny' })],
-    [at, cancelled.stoppedAt!],
-  ] as const) {
-    t.is(callback.searchParams.get('error'), 'access_denied');
-    t.is(callback.searchParams.get('state'), attempt.state);
-    t.is(callback.searchParams.get('iss'), url);
-    t.is(callback.searchParams.get('code'), null);
-  }
-});
+test.serial(
+  '[T33] [A8] a person’s no, here or at NeonPanel, is access_denied with iss and state',
+  async (t) => {
+    const here = authorizationRequest(url, client);
+    const at = authorizationRequest(url, client);
+    const login = await answerConsent(await userBrowser(at).goto(at.url));
+    const cancelled = await login.form().submit({ cancel: '1' });
+    for (const [attempt, callback] of [
+      [here, await signIn(harness, here, { decision: 'deny' })],
+      [at, cancelled.stoppedAt!],
+    ] as const) {
+      t.is(callback.searchParams.get('error'), 'access_denied');
+      t.is(callback.searchParams.get('state'), attempt.state);
+      t.is(callback.searchParams.get('iss'), url);
+      t.is(callback.searchParams.get('code'), null);
+    }
+  },
+);
 
 const NOT_REDIRECTED: [string, string, RegExp, Parameters, [string, string]?][] = [
   [
@@ -499,54 +528,60 @@ const NOT_REDIRECTED: [string, string, RegExp, Parameters, [string, string]?][] 
 ];
 
 for (const [what, error, help, parameters, again] of NOT_REDIRECTED) {
-  test(`[F36] [D18] [A13] ${what} is answered here: JSON ${error} to a program, a page that helps to a browser`, async (t) => {
-    const attempt = authorizationRequest(url, client, parameters);
-    if (again) attempt.url.searchParams.append(...again);
-    for (const accept of [undefined, '*/*', 'application/json', 'application/json, text/html']) {
-      const answer = await get(attempt, accept ? { accept } : {});
-      t.is(answer.status, 400);
-      t.is(answer.headers.location, undefined);
-      t.is(answer.headers['content-type'], 'application/json; charset=utf-8');
-      t.is(answer.json.error, error);
-      t.is(answer.json.request_id, answer.headers['x-request-id']);
-      t.is(answer.headers['cache-control'], 'no-store');
-    }
-    const page = await get(attempt, { accept: HTML });
-    t.is(page.status, 400);
-    t.is(page.headers.location, undefined);
-    t.is(page.headers['content-type'], 'text/html; charset=utf-8');
-    t.is(page.headers['cache-control'], 'no-store');
-    t.regex(page.text, help);
-    t.true(page.text.includes(page.headers['x-request-id'] as string));
-    t.false(page.text.includes('evil.example'));
-    t.is(page.headers['set-cookie'], undefined);
-  });
+  test.serial(
+    `[F36] [D18] [A13] ${what} is answered here: JSON ${error} to a program, a page that helps to a browser`,
+    async (t) => {
+      const attempt = authorizationRequest(url, client, parameters);
+      if (again) attempt.url.searchParams.append(...again);
+      for (const accept of [undefined, '*/*', 'application/json', 'application/json, text/html']) {
+        const answer = await get(attempt, accept ? { accept } : {});
+        t.is(answer.status, 400);
+        t.is(answer.headers.location, undefined);
+        t.is(answer.headers['content-type'], 'application/json; charset=utf-8');
+        t.is(answer.json.error, error);
+        t.is(answer.json.request_id, answer.headers['x-request-id']);
+        t.is(answer.headers['cache-control'], 'no-store');
+      }
+      const page = await get(attempt, { accept: HTML });
+      t.is(page.status, 400);
+      t.is(page.headers.location, undefined);
+      t.is(page.headers['content-type'], 'text/html; charset=utf-8');
+      t.is(page.headers['cache-control'], 'no-store');
+      t.regex(page.text, help);
+      t.true(page.text.includes(page.headers['x-request-id'] as string));
+      t.false(page.text.includes('evil.example'));
+      t.is(page.headers['set-cookie'], undefined);
+    },
+  );
 }
 
-test('[F36] [T33] a parameter sent twice is an error; only the client’s own address may be told so', async (t) => {
-  for (const [name, value] of [
-    ['response_type', 'code'],
-    ['response_mode', 'query'],
-    ['scope', 'neonpanel.read'],
-    ['prompt', 'login'],
-    ['code_challenge', 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
-    ['code_challenge_method', 'S256'],
-    ['request', 'x'],
-  ] as const) {
-    const attempt = authorizationRequest(url, client, { [name]: value });
-    attempt.url.searchParams.append(name, value);
-    redirected(t, { attempt, answer: await get(attempt) }, 'invalid_request', name);
-  }
-  // Of two states neither can be trusted.
-  const attempt = authorizationRequest(url, client);
-  attempt.url.searchParams.append('state', 'other');
-  const told = toldTo(t, await get(attempt), 'state');
-  t.is(told.get('error'), 'invalid_request');
-  t.is(told.get('state'), null);
-  t.is(told.get('iss'), url);
-});
+test.serial(
+  '[F36] [T33] a parameter sent twice is an error; only the client’s own address may be told so',
+  async (t) => {
+    for (const [name, value] of [
+      ['response_type', 'code'],
+      ['response_mode', 'query'],
+      ['scope', 'neonpanel.read'],
+      ['prompt', 'login'],
+      ['code_challenge', 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
+      ['code_challenge_method', 'S256'],
+      ['request', 'x'],
+    ] as const) {
+      const attempt = authorizationRequest(url, client, { [name]: value });
+      attempt.url.searchParams.append(name, value);
+      redirected(t, { attempt, answer: await get(attempt) }, 'invalid_request', name);
+    }
+    // Of two states neither can be trusted.
+    const attempt = authorizationRequest(url, client);
+    attempt.url.searchParams.append('state', 'other');
+    const told = toldTo(t, await get(attempt), 'state');
+    t.is(told.get('error'), 'invalid_request');
+    t.is(told.get('state'), null);
+    t.is(told.get('iss'), url);
+  },
+);
 
-test('parameters that we don’t know are ignored, repeated or not', async (t) => {
+test.serial('parameters that we don’t know are ignored, repeated or not', async (t) => {
   const attempt = authorizationRequest(url, client, { utm_source: 'x', audience: 'y', '': 'z' });
   attempt.url.searchParams.append('utm_source', 'z');
   asksForConsent(t, await get(attempt), attempt.url.search);
@@ -566,7 +601,7 @@ for (const prompt of [
   '',
   ' ',
 ]) {
-  test(`[A11] prompt “${prompt}” shows the page and ends with a code`, async (t) => {
+  test.serial(`[A11] prompt “${prompt}” shows the page and ends with a code`, async (t) => {
     for (const scope of [BOTH, `openid offline_access ${BOTH}`]) {
       const { tokens } = await connect(harness, { client, parameters: { prompt, scope } });
       t.is(tokens.scope, scope);
@@ -592,7 +627,7 @@ for (const [name, value] of [
   ['dpop_jkt', 'x'],
   ['authorization_details', '[]'],
 ] as const) {
-  test(`${name}=${value} breaks nothing, with openid or without`, async (t) => {
+  test.serial(`${name}=${value} breaks nothing, with openid or without`, async (t) => {
     for (const scope of ['neonpanel.read', 'openid neonpanel.read']) {
       const { tokens } = await connect(harness, { client, parameters: { scope, [name]: value } });
       t.is(tokens.scope, scope);
@@ -603,7 +638,7 @@ for (const [name, value] of [
   });
 }
 
-test('[D6] an earlier sign-in of the same browser answers no later request', async (t) => {
+test.serial('[D6] an earlier sign-in of the same browser answers no later request', async (t) => {
   const first = authorizationRequest(url, client);
   const browser = userBrowser(first);
   t.truthy((await signIn(harness, first, {}, browser)).searchParams.get('code'));
@@ -616,26 +651,38 @@ test('[D6] an earlier sign-in of the same browser answers no later request', asy
 
 // ------------------------------------------------------------------------------ methods
 
-test('[T59] authorize takes GET only; anything else is 405 and starts nothing', async (t) => {
-  const { attempt } = await ask();
-  const path = attempt.url.pathname + attempt.url.search;
-  for (const method of ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
-    const answer = await send(url, path, {
-      method,
-      ...(method === 'POST' && {
-        headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        body: attempt.url.search.slice(1),
-      }),
-    });
-    t.is(answer.status, 405, method);
-    t.is(answer.headers.allow, 'GET', method);
-    t.is(answer.headers.location, undefined, method);
-    t.is(answer.headers['set-cookie'], undefined, method);
-    if (method !== 'HEAD') t.is(answer.json.error, 'invalid_request', method);
-  }
-});
+test.serial(
+  '[T59] authorize takes GET only; anything else is 405 and starts nothing',
+  async (t) => {
+    const { attempt } = await ask();
+    const path = attempt.url.pathname + attempt.url.search;
+    for (const method of [
+      'HEAD',
+      'POST',
+      'PUT',
+      'PATCH',
+      'DELETE',
+      'OPTIONS',
+      'TRACE',
+      'PROPFIND',
+    ]) {
+      const answer = await send(url, path, {
+        method,
+        ...(method === 'POST' && {
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          body: attempt.url.search.slice(1),
+        }),
+      });
+      t.is(answer.status, 405, method);
+      t.is(answer.headers.allow, 'GET', method);
+      t.is(answer.headers.location, undefined, method);
+      t.is(answer.headers['set-cookie'], undefined, method);
+      if (method !== 'HEAD') t.is(answer.json.error, 'invalid_request', method);
+    }
+  },
+);
 
-test('[T59] a header or parameter that names another method changes nothing', async (t) => {
+test.serial('[T59] a header or parameter that names another method changes nothing', async (t) => {
   const { attempt } = await ask();
   for (const [name, value] of [
     ['x-http-method-override', 'POST'],

@@ -348,7 +348,7 @@ storeTest(
 );
 
 if (process.env.LONG_TESTS) {
-  storeTest.serial(
+  storeTest(
     '[T50] [T49] nor does the time that an answer takes tell whether it exists, or how much of a secret is right',
     async (t, harness) => {
       const { body: client } = await register(harness.url, {

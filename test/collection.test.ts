@@ -163,7 +163,7 @@ test('[D13] on Redis the lifetimes are Redis’s own: 30 days, and with the firs
 
 // ---------------------------------------------------------------------- too many that wait
 
-storeTest.serial(
+storeTest(
   '[T26] [D13] when too many wait for a first login, registration is refused for a while, at every instance, and everything else goes on',
   async (t, harness) => {
     const { url, instances } = harness;
@@ -188,7 +188,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T26] [D13] [F19] after a day the oldest make room, and clients in use are not among them',
   async (t, harness) => {
     const { url, clock } = harness;
@@ -205,7 +205,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [T26] when a client is collected while its user completes a login, either it stays and works, or it is 401 invalid_client and there is no grant',
   async (t, { strict: harness }) => {
     const { url, instances, clock } = harness;
@@ -246,7 +246,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [F36] [F19] a client that was collected is told so at every endpoint of every instance, and its user what to do',
   async (t, harness) => {
     const { url, clock } = harness;
@@ -258,7 +258,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [F36] [F19] a person whose app was collected while they were deciding is told to add it again, wherever they are',
   async (t, { strict: harness }) => {
     const { url, clock } = harness;

@@ -189,7 +189,7 @@ storeTest('[N52] refresh tokens survive a restart', async (t, _, store) => {
   t.is((await refresh(own.url, client, tokens.refresh_token)).status, 200);
 });
 
-test('[D8] a token is read only if one of our master keys made it', (t) => {
+test.serial('[D8] a token is read only if one of our master keys made it', (t) => {
   const [old, young, foreign] = [1, 2, 3].map((n) => new Uint8Array(32).fill(n)) as [
     Uint8Array,
     Uint8Array,
@@ -216,23 +216,26 @@ test('[D8] a token is read only if one of our master keys made it', (t) => {
   }
 });
 
-test('[D8] [X6] the verdict on a generation: newest and one ahead rotate, the previous repeats within the grace, all else is a replay', (t) => {
-  const now = 1_000_000;
-  const at = (generation: number | undefined, ageMs: number) => ({
-    generation,
-    rotatedAt: now - ageMs,
-  });
-  t.is(judge(at(5, 0), 5, now, 60), 'rotate');
-  t.is(judge(at(5, 0), 6, now, 60), 'rotate', 'the store lost its last write');
-  t.is(judge(at(5, 60_000), 4, now, 60), 'repeat');
-  t.is(judge(at(5, 60_001), 4, now, 60), 'replayed');
-  t.is(judge(at(5, 0), 4, now, 0), 'replayed');
-  t.is(judge(at(5, 0), 3, now, 60), 'replayed');
-  t.is(judge(at(5, 0), 7, now, 60), 'replayed');
-  t.is(judge(at(undefined, 0), 0, now, 60), 'replayed');
-});
+test.serial(
+  '[D8] [X6] the verdict on a generation: newest and one ahead rotate, the previous repeats within the grace, all else is a replay',
+  (t) => {
+    const now = 1_000_000;
+    const at = (generation: number | undefined, ageMs: number) => ({
+      generation,
+      rotatedAt: now - ageMs,
+    });
+    t.is(judge(at(5, 0), 5, now, 60), 'rotate');
+    t.is(judge(at(5, 0), 6, now, 60), 'rotate', 'the store lost its last write');
+    t.is(judge(at(5, 60_000), 4, now, 60), 'repeat');
+    t.is(judge(at(5, 60_001), 4, now, 60), 'replayed');
+    t.is(judge(at(5, 0), 4, now, 0), 'replayed');
+    t.is(judge(at(5, 0), 3, now, 60), 'replayed');
+    t.is(judge(at(5, 0), 7, now, 60), 'replayed');
+    t.is(judge(at(undefined, 0), 0, now, 60), 'replayed');
+  },
+);
 
-test('[T6] [D8] no sequence of refreshes forks a family (property)', (t) => {
+test.serial('[T6] [D8] no sequence of refreshes forks a family (property)', (t) => {
   const step = fc.record({
     back: fc.integer({ min: -1, max: 4 }),
     waitMs: fc.integer({ min: 0, max: 90_000 }),

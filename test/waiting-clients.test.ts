@@ -28,7 +28,7 @@ const LOOK_MS = 20;
 const secrets = createSecrets([new Uint8Array(32)]);
 const metadata = (id: string) => ({ client_id: id, client_name: 'Test' });
 
-storeTest.serial(
+storeTest(
   '[D13] [T26] the oldest of those that had a day go first, as many as are too many, and nobody else',
   async (t, { fresh }) => {
     const { store, registerAgo, remaining } = await fresh();
@@ -54,7 +54,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [T26] who registered less than a day ago stays however many they are, and then nobody registers any more',
   async (t, { fresh }) => {
     const { store, registerAgo, remaining } = await fresh();
@@ -71,7 +71,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [F19] clients that were used are not counted and never go, however old and however many',
   async (t, { fresh }) => {
     const { store, clients, registerAgo, remaining } = await fresh();
@@ -98,7 +98,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] places are taken and given back, and a first login or a removal makes room',
   async (t, { fresh }) => {
     const { store, clients, registerAgo } = await fresh();
@@ -131,7 +131,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] of several instances one counts at a time, and the others know its result',
   async (t, { fresh }) => {
     const { store, registerAgo, remaining } = await fresh();
@@ -155,7 +155,7 @@ storeTest.serial(
 
 // ------------------------------------------------------- a first login at the same time
 
-storeTest.serial(
+storeTest(
   '[D13] [T26] if somebody signs in while the collector is about to remove the client, the client stays',
   async (t, { fresh }) => {
     for (const known of [true, false]) {
@@ -176,7 +176,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [T26] if the collector removes the client while somebody is about to get a grant for it, that is refused',
   async (t, { fresh }) => {
     for (const known of [true, false]) {
@@ -199,7 +199,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] stopping in the middle of a count waits for nothing but the pause it is in, and the next instance counts',
   async (t, { fresh }) => {
     const { store, registerAgo } = await fresh();
@@ -214,7 +214,7 @@ storeTest.serial(
 );
 
 if (process.env.LONG_TESTS) {
-  storeTest.serial(
+  storeTest(
     '[D13] [T26] 100,000 are counted, and too many of them collected, while others are served',
     async (t, { fresh }) => {
       const { store, clients, registerAgo } = await fresh();

@@ -495,24 +495,27 @@ test.serial(
   },
 );
 
-test('what an account address does not take is told without speaking of an app', async (t) => {
-  const headers = { accept: 'text/html' };
-  for (const [path, init, status] of [
-    ['/account', { method: 'PUT' }, 405],
-    ['/account/sign-in', { method: 'POST', body: 'x' }, 415],
-    [
-      '/account/sign-out',
-      { method: 'POST', body: new URLSearchParams({ x: 'x'.repeat(99_999) }) },
-      413,
-    ],
-  ] as const) {
-    const answer = await fetch(url + path, { headers, ...init });
-    t.is(answer.status, status);
-    const text = await answer.text();
-    t.true(text.includes(messages.accountNotPossible.text));
-    t.true(text.includes('<a class="button" href="/account">'));
-  }
-});
+test.serial(
+  'what an account address does not take is told without speaking of an app',
+  async (t) => {
+    const headers = { accept: 'text/html' };
+    for (const [path, init, status] of [
+      ['/account', { method: 'PUT' }, 405],
+      ['/account/sign-in', { method: 'POST', body: 'x' }, 415],
+      [
+        '/account/sign-out',
+        { method: 'POST', body: new URLSearchParams({ x: 'x'.repeat(99_999) }) },
+        413,
+      ],
+    ] as const) {
+      const answer = await fetch(url + path, { headers, ...init });
+      t.is(answer.status, status);
+      const text = await answer.text();
+      t.true(text.includes(messages.accountNotPossible.text));
+      t.true(text.includes('<a class="button" href="/account">'));
+    }
+  },
+);
 
 test.serial(
   '[D18] programs are told that this is for people; people read it in their language',

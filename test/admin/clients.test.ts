@@ -66,7 +66,7 @@ const told = ({ sandbox }: Harness) =>
 
 // ---------------------------------------------------------------------------------- clients
 
-storeTest.serial(
+storeTest(
   '[D13] a client that an operator makes can be connected, and is never collected',
   async (t, world) => {
     const made = await admin(
@@ -105,7 +105,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] a confidential client’s secret is printed once, sealed in the store, and rotates',
   async (t, world) => {
     const args = [
@@ -158,7 +158,7 @@ for (const [why, uri] of [
   ['a foreign scheme', 'javascript:alert(1)'],
   ['a fragment', 'https://desk.example/cb#here'],
 ] as const) {
-  storeTest.serial.sqlite(
+  storeTest.sqlite(
     `[D13] the policy for redirect URIs holds for operators, too: ${why}`,
     async (t, world) => {
       const made = await admin(
@@ -177,7 +177,7 @@ for (const [why, uri] of [
   );
 }
 
-storeTest.serial(
+storeTest(
   '[D13] list searches and sorts, and tells kinds, redirect hosts, live grants and last use',
   async (t, world) => {
     const mark = `Zebra ${Math.random().toString(36).slice(2, 8)}`;
@@ -225,7 +225,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T36] [D7] revoking a client ends it and all its grants everywhere, and nobody else’s',
   async (t, world) => {
     const one = await connect(world);
@@ -270,7 +270,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T36] [D13] no grant that is opened while its client is revoked survives it',
   async (t, world) => {
     const { body: client } = await register(world.url);
@@ -294,7 +294,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [T36] of a client with a document the grants are ended; there is no record',
   async (t, world) => {
     const { host } = world;
@@ -317,7 +317,7 @@ storeTest.serial(
 
 // ------------------------------------------------------------------------------- collection
 
-storeTest.serial(
+storeTest(
   '[D13] gc names who waits for too long and why, and removes nobody without being told',
   async (t, world) => {
     t.teardown(() => (shift = 0));
@@ -350,36 +350,33 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
-  '[D13] [T26] gc spares whoever completes a login while it asks',
-  async (t, world) => {
-    t.teardown(() => (shift = 0));
-    shift = -10 * DAY_MS;
-    const { body: client } = await register(world.url);
-    const { body: other } = await register(world.url);
-    shift = 0;
-    const terminal = createTerminal(world.env, { answers: [], now });
-    let connection: Connection | undefined;
-    const confirm = async () => {
-      connection = await connect(world, { client });
-      return true;
-    };
-    const done = await runIn(
-      { ...terminal, confirm },
-      'clients',
-      'gc',
-      '--waiting-for',
-      '7d',
-      '--json',
-    );
-    t.deepEqual(done.json(), { removed: 1, spared: 1 }, done.err);
-    t.true(await lives(world, connection!));
-    t.is((await refresh(world.url, client, connection!.tokens.refresh_token)).status, 200);
-    t.deepEqual(await kindsOf(world, other.client_id), []);
-  },
-);
+storeTest('[D13] [T26] gc spares whoever completes a login while it asks', async (t, world) => {
+  t.teardown(() => (shift = 0));
+  shift = -10 * DAY_MS;
+  const { body: client } = await register(world.url);
+  const { body: other } = await register(world.url);
+  shift = 0;
+  const terminal = createTerminal(world.env, { answers: [], now });
+  let connection: Connection | undefined;
+  const confirm = async () => {
+    connection = await connect(world, { client });
+    return true;
+  };
+  const done = await runIn(
+    { ...terminal, confirm },
+    'clients',
+    'gc',
+    '--waiting-for',
+    '7d',
+    '--json',
+  );
+  t.deepEqual(done.json(), { removed: 1, spared: 1 }, done.err);
+  t.true(await lives(world, connection!));
+  t.is((await refresh(world.url, client, connection!.tokens.refresh_token)).status, 200);
+  t.deepEqual(await kindsOf(world, other.client_id), []);
+});
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   '[D13] gc takes a client 180 days after its last grant ended: none with a live one, and none that comes back while it asks',
   async (t, world) => {
     t.teardown(() => (shift = 0));
@@ -426,7 +423,7 @@ storeTest.serial.sqlite(
 
 // ----------------------------------------------------------------------------------- grants
 
-storeTest.serial(
+storeTest(
   '[T36] [D7] grants are listed and ended by user and client, with their credentials, here and at NeonPanel',
   async (t, world) => {
     const bruno = world.sandbox.users[1]!;
@@ -457,30 +454,27 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
-  '[T36] one grant is ended by its id, as the audit log names it',
-  async (t, world) => {
-    const one = await connect(world);
-    const other = await connect(world, { client: one.client });
-    const planned = await admin(world, 'grants', 'revoke', grantOf(one), '--dry-run', '--json');
-    t.like(planned.json(), { dryRun: true, count: 1 });
-    t.true(await lives(world, one), 'a dry run changes nothing');
-    t.is((await admin(world, 'grants', 'revoke', grantOf(one))).code, 6);
-    t.true(await lives(world, one), 'nobody confirmed');
-    t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 0);
-    t.true(await endsEverywhere(world, one.tokens.access_token));
-    t.true(await lives(world, other));
-    t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 4);
-    t.is(
-      (await admin(world, 'grants', 'revoke', '--yes')).code,
-      2,
-      'all of them is not what was meant',
-    );
-    t.is((await admin(world, 'grants', 'revoke', '--olderthan', '90d', '--yes')).code, 2);
-  },
-);
+storeTest('[T36] one grant is ended by its id, as the audit log names it', async (t, world) => {
+  const one = await connect(world);
+  const other = await connect(world, { client: one.client });
+  const planned = await admin(world, 'grants', 'revoke', grantOf(one), '--dry-run', '--json');
+  t.like(planned.json(), { dryRun: true, count: 1 });
+  t.true(await lives(world, one), 'a dry run changes nothing');
+  t.is((await admin(world, 'grants', 'revoke', grantOf(one))).code, 6);
+  t.true(await lives(world, one), 'nobody confirmed');
+  t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 0);
+  t.true(await endsEverywhere(world, one.tokens.access_token));
+  t.true(await lives(world, other));
+  t.is((await admin(world, 'grants', 'revoke', grantOf(one), '--yes')).code, 4);
+  t.is(
+    (await admin(world, 'grants', 'revoke', '--yes')).code,
+    2,
+    'all of them is not what was meant',
+  );
+  t.is((await admin(world, 'grants', 'revoke', '--olderthan', '90d', '--yes')).code, 2);
+});
 
-storeTest.serial('[T36] grants are ended by age, however many there are', async (t, world) => {
+storeTest('[T36] grants are ended by age, however many there are', async (t, world) => {
   const store = await openStore(loadConfig(world.env).store, { log: createLog('silent'), now });
   t.teardown(() => store.close());
   const young = await connect(world);
@@ -524,7 +518,7 @@ storeTest.serial('[T36] grants are ended by age, however many there are', async 
 
 // ------------------------------------------------------------------------- telling NeonPanel
 
-storeTest.serial(
+storeTest(
   '[T36] when a client revokes, NeonPanel is told behind the answer, and its token ends there',
   async (t, world) => {
     const { client, tokens, code } = await connect(world);
@@ -538,7 +532,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T36] a NeonPanel that hangs or fails neither holds up nor spoils a revocation',
   async (t, world) => {
     const { sandbox, logs } = world;
@@ -557,7 +551,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T36] a command gives up on a NeonPanel that is away, and ends the grants all the same',
   async (t, world) => {
     const { sandbox } = world;

@@ -107,7 +107,7 @@ async function renewed({ instances }: Harness, { client, tokens }: Connection) {
   return made;
 }
 
-bothStores.serial(
+bothStores(
   '[D12] [T53] keys list shows what there is, and rotate waits until others know the next key',
   async (t, world) => {
     const run = await admin(world, 'keys', 'list');
@@ -143,7 +143,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial(
+bothStores(
   '[D12] [T20] a rotation is in force on every instance within a second, and old tokens stay valid',
   async (t, world) => {
     const connection = await connect(world);
@@ -187,7 +187,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial(
+bothStores(
   '[T20] [T53] a leaked key is refused everywhere within a second, and clients go on by themselves',
   async (t, world) => {
     const metadata = { token_endpoint_auth_method: 'client_secret_post' };
@@ -236,7 +236,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial.redis(
+bothStores.redis(
   '[D12] [T20] however soon a rotation follows another, no instance meets a key that it does not know',
   async (t, world) => {
     const { client, tokens } = await connect(world);
@@ -270,30 +270,27 @@ bothStores.serial.redis(
   },
 );
 
-bothStores.serial(
-  '[T53] of two rotations at once one wins, and the other says so',
-  async (t, world) => {
-    const before = await listed(world);
-    const runs = await Promise.all(
-      [1, 2, 3].map(() => admin(world, 'keys', 'rotate', '--now', '--yes')),
-    );
-    t.deepEqual(
-      runs.map(({ code }) => code).toSorted(),
-      [0, 5, 5],
-      runs.map(({ err }) => err).join(''),
-    );
-    for (const { code, err } of runs) {
-      const outcome = code === 0 ? 'success' : 'refused';
-      t.regex(err, new RegExp(`"event":"admin","outcome":"${outcome}","command":"keys rotate"`));
-      if (code === 5) t.regex(err, /Somebody else changed the keys meanwhile/);
-    }
-    const after = await listed(world);
-    t.is(after.length, before.length + 1);
-    t.is(only(after, 'current'), only(before, 'next'));
-  },
-);
+bothStores('[T53] of two rotations at once one wins, and the other says so', async (t, world) => {
+  const before = await listed(world);
+  const runs = await Promise.all(
+    [1, 2, 3].map(() => admin(world, 'keys', 'rotate', '--now', '--yes')),
+  );
+  t.deepEqual(
+    runs.map(({ code }) => code).toSorted(),
+    [0, 5, 5],
+    runs.map(({ err }) => err).join(''),
+  );
+  for (const { code, err } of runs) {
+    const outcome = code === 0 ? 'success' : 'refused';
+    t.regex(err, new RegExp(`"event":"admin","outcome":"${outcome}","command":"keys rotate"`));
+    if (code === 5) t.regex(err, /Somebody else changed the keys meanwhile/);
+  }
+  const after = await listed(world);
+  t.is(after.length, before.length + 1);
+  t.is(only(after, 'current'), only(before, 'next'));
+});
 
-bothStores.serial(
+bothStores(
   '[D12] [T53] prune drops what no unexpired token can need, and nothing else',
   async (t, world) => {
     // Old enough for every instance to know the next key, so that the command need not wait.

@@ -111,7 +111,7 @@ async function companies(base: string, accessToken: string): Promise<number | un
   return body.result?.structuredContent?.data.length;
 }
 
-storeTest.serial(
+storeTest(
   '[D15] a service client gets tokens of its own and calls with its own NeonPanel credential',
   async (t, world) => {
     const service = await createService(world);
@@ -146,7 +146,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D15] scope and resource are those of the operator and of this server, or the request is refused',
   async (t, world) => {
     const reader = await createService(world);
@@ -163,7 +163,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T73] [D15] [T25] nobody but a service client gets client_credentials, however it is registered',
   async (t, world) => {
     for (const grant_types of [
@@ -184,7 +184,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T73] [D15] a client with a document that names client_credentials does not get it',
   async (t, world) => {
     const { host } = world;
@@ -205,7 +205,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T73] [D15] a service client can use no other grant, and nobody can sign in through it',
   async (t, world) => {
     const service = await createService(world);
@@ -234,7 +234,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T73] [T7] a service client reaches its own data only, also beside a user of the same NeonPanel account',
   async (t, world) => {
     const service = await createService(world);
@@ -251,7 +251,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T36] [D7] [D15] when a service client is revoked, its tokens and its secret are refused everywhere within a second',
   async (t, world) => {
     const service = await createService(world);
@@ -273,7 +273,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D15] a service client that revokes its token loses the tokens it has and nothing else',
   async (t, world) => {
     const service = await createService(world);
@@ -292,7 +292,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D15] rotate-secret ends the old secret and what was had with it, and shows the new one once',
   async (t, world) => {
     const service = await createService(world);
@@ -318,7 +318,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D15] [D10] its NeonPanel token is renewed with its credential, once over all instances',
   async (t, world) => {
     const { sandbox, instances } = world;
@@ -337,7 +337,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D10] [D15] [T38] when NeonPanel refuses the credential the grant ends, and reconnect gives it another',
   async (t, world) => {
     const { sandbox, logs } = world;
@@ -403,7 +403,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   '[D15] a service account is not ended for its age, only by name',
   async (t, world) => {
     const service = await createService(world);
@@ -415,7 +415,7 @@ storeTest.serial.sqlite(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D15] the metadata names the grant type only while there is a service client',
   async (t, world) => {
     t.teardown(() => (shift = 0));
@@ -443,7 +443,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   '[D15] the credential is asked for, tried at NeonPanel, sealed, and never printed',
   async (t, world) => {
     const { client_id, client_secret } = await atNeonpanel(world);
@@ -489,7 +489,7 @@ for (const [why, content, args, code] of [
   ],
   ['the scope is none of ours', { client_id: 'a', client_secret: 'x' }, ['--scope', 'admin'], 2],
 ] as const) {
-  storeTest.serial.sqlite(`[D15] no service client is made if ${why}`, async (t, world) => {
+  storeTest.sqlite(`[D15] no service client is made if ${why}`, async (t, world) => {
     const made = await admin(
       world,
       'clients',

@@ -105,7 +105,7 @@ function sealedTextsIn(value: unknown): string[] {
     : [];
 }
 
-bothStores.serial(
+bothStores(
   '[T51] [T52] [D10] whatever is found sealed after a journey is in the list of sealed kinds, which has no others',
   async (t, { harness }, store) => {
     begun.set(store, await begin(harness));
@@ -156,7 +156,7 @@ async function endsOf({ redis, dataDir }: Harness): Promise<Map<string, number>>
   return ends;
 }
 
-bothStores.serial(
+bothStores(
   '[T52] [X27] vault rekey seals everything anew while the instances work, and vault check then lets the old key go',
   async (t, { harness, restartWith }, store) => {
     const { connection, bill, billed, redeemLater, loginLater } = begun.get(store)!;
@@ -225,7 +225,7 @@ async function opened(t: ExecutionContext, harness: Harness): Promise<Store> {
   return store;
 }
 
-bothStores.serial(
+bothStores(
   '[X23] [T52] vault rekey leaves alone what somebody is about to write, and says so',
   async (t, { harness, restartWith }) => {
     await restartWith(freshKey, oldKey);
@@ -286,7 +286,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial(
+bothStores(
   '[T52] with master keys that are not of this store vault rekey refuses, and touches nothing',
   async (t, { harness }) => {
     const before = await recordsOf(harness);
@@ -300,7 +300,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial(
+bothStores(
   '[X23] what an instance writes between the look of vault rekey and its commit is what stays',
   async (t, { harness, restartWith }) => {
     await restartWith(freshKey, oldKey);
@@ -334,7 +334,7 @@ bothStores.serial(
   },
 );
 
-bothStores.serial(
+bothStores(
   '[T53] [X23] vault rekey goes on where it was cut off, and credentials that are renewed meanwhile are not lost',
   async (t, { harness, restartWith }) => {
     await restartWith(oldKey, freshKey);

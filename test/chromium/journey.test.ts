@@ -95,7 +95,7 @@ function onlyExpectedOrigins(
   );
 }
 
-storeTest.serial(
+storeTest(
   '[F20] [D20] a connection by redirect goes through, without a word in the console',
   async (t, harness) => {
     const { url, sandbox } = harness;
@@ -147,7 +147,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[F20] [T13] a connection in a window that the connector opens and waits for goes through',
   async (t, harness) => {
     const { url } = harness;
@@ -169,7 +169,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   'cancelling on the consent page brings the user back with access_denied',
   async (t, harness) => {
     const { url } = harness;
@@ -185,7 +185,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[X14] reload and back on the consent page are safe, and back after the end is a friendly page',
   async (t, harness) => {
     const { url, sandbox } = harness;
@@ -219,7 +219,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   'the consent page can be answered by keyboard alone, in the order of the page',
   async (t, harness) => {
     const { url } = harness;
@@ -252,7 +252,7 @@ storeTest.serial.sqlite(
   },
 );
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   '[T32] our pages do not show inside a frame of another site',
   async (t, harness) => {
     const { page, attempt } = await open(t, harness);
@@ -268,7 +268,7 @@ storeTest.serial.sqlite(
   },
 );
 
-storeTest.serial.sqlite(
+storeTest.sqlite(
   'pages fit a narrow screen, in light and dark, and text stands out from its ground',
   async (t, harness) => {
     const { url } = harness;

@@ -30,7 +30,7 @@ class DocumentedProvider extends MemoryProvider {
 }
 
 for (const kind of KINDS) {
-  storeTest.serial(
+  storeTest(
     `[A5] [F7] ${kind}: takes its document for its client_id, signs in, calls and refreshes without registering`,
     async (t, harness, store) => {
       const path = `/${kind.replaceAll(/\W+/g, '-')}-${store}.json`;

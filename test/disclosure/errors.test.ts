@@ -250,17 +250,20 @@ test.serial(
   },
 );
 
-test('[T67] metrics are not on the public port, whoever asks and however it is spelled', async (t) => {
-  for (const path of ['/metrics', '/metrics/', '/METRICS', '/mcp/metrics', '/admin/metrics']) {
-    for (const accept of READERS) {
-      for (const method of ['GET', 'HEAD', 'POST']) {
-        const answer = await fetch(url + path, { method, headers: { accept } });
-        t.is(answer.status, 404, `${method} ${path}`);
-        t.notRegex(await answer.text(), /# (HELP|TYPE)/);
+test.serial(
+  '[T67] metrics are not on the public port, whoever asks and however it is spelled',
+  async (t) => {
+    for (const path of ['/metrics', '/metrics/', '/METRICS', '/mcp/metrics', '/admin/metrics']) {
+      for (const accept of READERS) {
+        for (const method of ['GET', 'HEAD', 'POST']) {
+          const answer = await fetch(url + path, { method, headers: { accept } });
+          t.is(answer.status, 404, `${method} ${path}`);
+          t.notRegex(await answer.text(), /# (HELP|TYPE)/);
+        }
       }
     }
-  }
-});
+  },
+);
 
 test.serial(
   '[T28] every answer of the way through a sign-in keeps codes out of caches and referrers, and redirects with 303',

@@ -10,7 +10,7 @@ const storeTest = await createStoreTest((store) => startPair(store));
 const PARALLEL = 50;
 const ROUNDS = 10;
 
-storeTest.serial(
+storeTest(
   '[T74] [D15] of 50 parallel requests with one assertion over two instances one is served, the others are 401 invalid_client',
   async (t, harness) => {
     const { url, instances } = harness;
@@ -32,7 +32,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial('[T74] two clients may use the same jti at the same time', async (t, harness) => {
+storeTest('[T74] two clients may use the same jti at the same time', async (t, harness) => {
   const clients = await Promise.all([1, 2].map(() => registerWithKey(harness.url)));
   const jti = randomUUID();
   const assertions = await Promise.all(clients.map(({ assert }) => assert(jti)));

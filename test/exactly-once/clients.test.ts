@@ -28,7 +28,7 @@ const ROUNDS = 50;
 const DAY_MS = 86_400_000;
 const secrets = createSecrets([new Uint8Array(32)]);
 
-storeTest.serial(
+storeTest(
   '[D13] what two instances want of a client’s life at the same time ends with the longer one, and nothing of the client is lost',
   async (t, { stores }) => {
     const [a, b] = stores.map((store) => clientsOn(store)) as [Clients, Clients];
@@ -47,7 +47,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] a client that one instance removes is not brought back by another that wants to keep it',
   async (t, { stores }) => {
     const [a, b] = stores.map((store) => clientsOn(store)) as [Clients, Clients];

@@ -23,7 +23,7 @@ const BATCH = 25;
 /** What comes later than this after the redemption is no race any more, but a replay. */
 const RACE_MS = 2_000;
 
-storeTest.serial(
+storeTest(
   '[T4] [D9] of 50 parallel redemptions over two instances exactly one succeeds, and the losers revoke nothing; a later replay ends the family everywhere',
   async (t, harness, store) => {
     const { url, instances } = harness;
@@ -61,7 +61,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T4] [T14] codes of one client, redeemed all at once, each yield their own grant',
   async (t, harness) => {
     const { attempt } = await newCode(harness);

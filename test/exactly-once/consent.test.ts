@@ -13,7 +13,7 @@ const storeTest = await createStoreTest((store) => startPair(store));
 const PARALLEL = 20;
 const ROUNDS = 15;
 
-storeTest.serial(
+storeTest(
   '[T5] [D9] of 20 parallel resumes over two instances one gives a code, the others 400',
   async (t, harness) => {
     await inRounds(harness, async (started, crowd) => {
@@ -25,7 +25,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T5] [X14] of 20 parallel callbacks with one state over two instances one signs in, the others 400',
   async (t, harness) => {
     await inRounds(harness, async (started, crowd) => {
@@ -43,7 +43,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T5] of 20 parallel approvals over two instances the last one counts, and all the sign-ins they lead to give one code',
   async (t, harness) => {
     await inRounds(harness, async (started, crowd) => {
@@ -65,7 +65,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T5] [T3] of 20 answers at once, half of them a refusal, a refusal is never taken back',
   async (t, harness) => {
     const { instances } = harness;

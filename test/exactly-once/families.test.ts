@@ -19,7 +19,7 @@ const storeTest = await createStoreTest((store) => startPair(store));
 const PARALLEL = 50;
 const ROUNDS = 10;
 
-storeTest.serial(
+storeTest(
   '[T6] [D8] [F10] of 50 parallel refreshes over two instances each gets the same successor and an access token that works, generation after generation',
   async (t, harness) => {
     const { client, tokens } = await connect(harness);
@@ -40,7 +40,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T6] [D8] two generations back, within the grace, is a replay: the family ends on both instances',
   async (t, harness) => {
     const { instances } = harness;
@@ -56,7 +56,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T6] 50 parallel replays of one token end one family, and answer nothing but invalid_grant',
   async (t, harness) => {
     const { client, tokens } = await connect(harness);

@@ -42,7 +42,7 @@ const storeTest = await createStoreTest(async (store) => {
   };
 });
 
-storeTest.serial(
+storeTest(
   '[T7] [D10] calls with equal ids of 50 users over two instances each reach NeonPanel as their own user, while connections to the store break',
   async (t, { harness, neonpanel }) => {
     const { url, instances, redis } = harness;

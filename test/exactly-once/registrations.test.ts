@@ -7,7 +7,7 @@ const storeTest = await createStoreTest((store) => startPair(store));
 
 const PARALLEL = 50;
 
-storeTest.serial(
+storeTest(
   '[D13] [A14] 50 parallel registrations over two instances make 50 clients, each known at once where it did not register',
   async (t, harness) => {
     const { instances } = harness;
@@ -24,7 +24,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D13] [T14] a client with a secret may redeem and refresh at both instances at once, and the secret is compared at both',
   async (t, harness) => {
     const metadata = { token_endpoint_auth_method: 'client_secret_post' };

@@ -39,7 +39,7 @@ const revokeAt = (instance: string, { client, tokens }: Connection) =>
 /** All that a client ever held of one grant. */
 type Held = Pick<Connection, 'client'> & { readonly tokens: readonly Tokens[] };
 
-storeTest.serial(
+storeTest(
   '[D8] [F24] a grant that is revoked at one instance while the other refreshes it stays dead',
   async (t, harness) => {
     const [a, b] = harness.instances as [string, string];
@@ -64,7 +64,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D8] [F24] of revocations and refreshes that have all read the same grant, the revocation wins',
   async (t, harness) => {
     const ended: Held[] = [];
@@ -87,7 +87,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D10] [F24] a grant that is revoked at one instance while the other renews its NeonPanel credential stays dead',
   async (t, harness) => {
     const [a, b] = harness.instances as [string, string];

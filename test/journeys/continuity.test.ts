@@ -111,14 +111,14 @@ const storeTest = await createStoreTest(async (store) => {
 });
 
 for (const step of STEPS) {
-  storeTest.serial(`[N52] [F19] a restart ${step} goes unnoticed`, async (t, { single }) => {
+  storeTest(`[N52] [F19] a restart ${step} goes unnoticed`, async (t, { single }) => {
     await journey(t, single.url, single, async (now) => {
       if (now === step) await single.restart();
     });
   });
 
   for (const first of [0, 1]) {
-    storeTest.serial(
+    storeTest(
       `[D11] [N52] what instance ${first} began ${step} the other finishes`,
       async (t, { balancer, pair }) => {
         let instance = first;
@@ -133,21 +133,21 @@ for (const step of STEPS) {
   }
 }
 
-storeTest.serial(
+storeTest(
   '[N52] a server that restarts after every single step loses nobody',
   async (t, { single }) => {
     await journey(t, single.url, single, () => single.restart());
   },
 );
 
-storeTest.serial.redis(
+storeTest.redis(
   '[N52] [X3] [D11] a redis-server that restarts with its data after every single step goes unnoticed',
   async (t, { single }) => {
     await journey(t, single.url, single, () => restartStore(single));
   },
 );
 
-storeTest.serial(
+storeTest(
   '[N52] two instances in turn, one of which restarts after every step, and the store’s process with it, lose nobody',
   async (t, { balancer, pair, inTurn }) => {
     inTurn();
@@ -159,7 +159,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D11] [N52] two instances take turns, request by request',
   async (t, { balancer, pair, inTurn }) => {
     inTurn();
@@ -183,7 +183,7 @@ storeTest.serial(
 );
 
 for (const kind of KINDS) {
-  storeTest.serial(
+  storeTest(
     `[D16] ${kind}: signs in and calls over two instances in turn`,
     async (t, { balancer, pair, inTurn }) => {
       inTurn();
@@ -198,7 +198,7 @@ for (const kind of KINDS) {
     },
   );
 
-  storeTest.serial(
+  storeTest(
     `[N52] [X3] ${kind}: restarts of server and store during sign-in and between calls go unnoticed`,
     async (t, { single }) => {
       const restart = async () => {

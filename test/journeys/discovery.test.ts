@@ -64,7 +64,7 @@ for (const [era, method, params] of DISCOVERY) {
 }
 
 for (const era of ERAS) {
-  openTest.serial(
+  openTest(
     `[N16] [D16] ${era}: PUBLIC_DISCOVERY opens no tool, not even beside what it opens`,
     async (t, open) => {
       open.sandbox.recorder.clear();

@@ -474,7 +474,7 @@ async function untilFinished(
   return { states, end: current };
 }
 
-question.serial(
+question(
   '"Enter this freight bill." is read up, built from what was read, and followed to its end',
   async (t, { ask, sandbox }) => {
     const { attributes } = await ask('getImportInstructions', { type: 'bill' });
@@ -505,7 +505,7 @@ question.serial(
   },
 );
 
-question.serial(
+question(
   '"Book this supplier invoice PDF." is sent once and followed to its end',
   async (t, { ask, sandbox }) => {
     const file = { name: 'supplier-88.pdf', link: 'https://files.example/supplier-88.pdf?t=1' };

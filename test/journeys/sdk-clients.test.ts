@@ -76,7 +76,7 @@ for (const kind of KINDS) {
   for (const path of ['/mcp', '/']) {
     const at = `${kind} on ${path}`;
 
-    storeTest.serial(
+    storeTest(
       `[F2] [F7] [F25] [F31] [F33] [A8] [A14] ${at}: connects, lists the tools and calls one`,
       async (t, harness) => {
         const app = createApp(harness.url + path, { kind });
@@ -110,7 +110,7 @@ for (const kind of KINDS) {
       },
     );
 
-    storeTest.serial(
+    storeTest(
       `[F29] [A10] ${at}: an expired access token is refreshed unnoticed`,
       async (t, harness) => {
         const watched = watchedFetch();
@@ -136,7 +136,7 @@ for (const kind of KINDS) {
       },
     );
 
-    storeTest.serial(
+    storeTest(
       `[F24] [N23] ${at}: after a revocation the next call asks the user to sign in, and then works`,
       async (t, harness) => {
         const app = await connectApp(harness, harness.url + path, { kind });
@@ -158,7 +158,7 @@ for (const kind of KINDS) {
       },
     );
 
-    storeTest.serial(
+    storeTest(
       `[T38] [D10] [F24] [N49] ${at}: when NeonPanel ends the session, the next call asks the user to sign in`,
       async (t, harness) => {
         const app = await connectApp(harness, harness.url + path, { kind });
@@ -181,7 +181,7 @@ for (const kind of KINDS) {
       },
     );
 
-    storeTest.serial(
+    storeTest(
       `[F19] ${at}: an application started again uses what it kept, without asking anybody`,
       async (t, harness) => {
         const watched = watchedFetch();
@@ -203,7 +203,7 @@ for (const kind of KINDS) {
     );
 
     if (kind !== 'v1 client') {
-      storeTest.serial(
+      storeTest(
         `[F10] ${at}: calls that find the token expired at the same time all come through`,
         async (t, harness) => {
           const calls = 8;
@@ -227,7 +227,7 @@ for (const kind of KINDS) {
     }
 
     if (kind === 'v1 client') {
-      storeTest.serial(
+      storeTest(
         `[T35] ${at}: cannot step up, but loses nothing by trying to write with a read grant`,
         async (t, harness) => {
           const app = await connectApp(harness, harness.url + path, { kind, write: false });
@@ -239,7 +239,7 @@ for (const kind of KINDS) {
         },
       );
     } else {
-      storeTest.serial(
+      storeTest(
         `[R6] [T35] [D14] ${at}: steps up from a read grant to a write tool, once, and keeps reading`,
         async (t, harness) => {
           const app = await connectApp(harness, harness.url + path, { kind, write: false });
@@ -272,7 +272,7 @@ for (const kind of KINDS) {
         },
       );
 
-      storeTest.serial(
+      storeTest(
         `[R6] [D14] ${at}: a user who still does not allow writing is not asked in a loop`,
         async (t, harness) => {
           const app = await connectApp(harness, harness.url + path, { kind, write: false });
@@ -289,19 +289,16 @@ for (const kind of KINDS) {
   }
 }
 
-storeTest.serial(
-  '[A10] ACCESS_TOKEN_TTL_SECONDS decides how long a token lasts',
-  async (t, _, store) => {
-    const brief = await startHarness({ store, env: { ACCESS_TOKEN_TTL_SECONDS: '2' } });
-    t.teardown(() => brief.close());
-    const app = await connectApp(brief, `${brief.url}/mcp`);
-    t.teardown(() => app.close());
-    t.is(app.provider.tokens()!.expires_in, 2);
-    await app.call('listCompanies');
-    t.is(app.provider.saved.length, 1);
-    // The tolerance for clocks is 15 s.
-    clock.advance(18_000);
-    await app.call('listCompanies');
-    t.is(app.provider.saved.length, 2);
-  },
-);
+storeTest('[A10] ACCESS_TOKEN_TTL_SECONDS decides how long a token lasts', async (t, _, store) => {
+  const brief = await startHarness({ store, env: { ACCESS_TOKEN_TTL_SECONDS: '2' } });
+  t.teardown(() => brief.close());
+  const app = await connectApp(brief, `${brief.url}/mcp`);
+  t.teardown(() => app.close());
+  t.is(app.provider.tokens()!.expires_in, 2);
+  await app.call('listCompanies');
+  t.is(app.provider.saved.length, 1);
+  // The tolerance for clocks is 15 s.
+  clock.advance(18_000);
+  await app.call('listCompanies');
+  t.is(app.provider.saved.length, 2);
+});

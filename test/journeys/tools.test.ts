@@ -159,7 +159,7 @@ for (const kind of KINDS) {
     },
   );
 
-  storeTest.serial(
+  storeTest(
     `[N49] ${kind}: a PDF goes from queued to processing to done, saying each time how long to wait`,
     async (t, { harness, sandbox, url, api }) => {
       const client = await connectApp(harness, `${url}/mcp`, { kind });
@@ -203,7 +203,7 @@ for (const kind of KINDS) {
   );
 }
 
-storeTest.serial(
+storeTest(
   '[N22] broken.pdf ends in status error, which is an answer and no failure',
   async (t, { app }) => {
     const file = { name: 'broken.pdf', link: 'https://files.example/broken.pdf' };

@@ -223,7 +223,7 @@ storeTest(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[D8] a sign-in or its end leaves every other sign-in of the same client alone',
   async (t, { signedIn, shared, url }) => {
     const before = await signedIn(ada, shared);

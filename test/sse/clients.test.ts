@@ -31,7 +31,7 @@ const names = (result: { structuredContent?: any }): string[] =>
   result.structuredContent.data.map(({ short_name }: { short_name: string }) => short_name);
 
 for (const kind of SSE_KINDS) {
-  storeTest.serial.sqlite(
+  storeTest.sqlite(
     `[D16] [F2] [F5] ${kind}: signs in from the bare address, lists the tools, calls, and refreshes unnoticed`,
     async (t, harness) => {
       const app = createApp(`${harness.url}/sse`, { kind });
@@ -58,7 +58,7 @@ for (const kind of SSE_KINDS) {
     },
   );
 
-  storeTest.serial.sqlite(
+  storeTest.sqlite(
     `[F24] [N23] [T36] ${kind}: after a revocation the next call asks the user to sign in, and then works`,
     async (t, harness) => {
       const app = await connectApp(harness, `${harness.url}/sse`, { kind });
@@ -78,7 +78,7 @@ for (const kind of SSE_KINDS) {
     },
   );
 
-  storeTest.serial.sqlite(
+  storeTest.sqlite(
     `[F35] [T35] ${kind}: a read-only connection writes nothing and goes on reading`,
     async (t, harness) => {
       const app = await connectApp(harness, `${harness.url}/sse`, { kind, write: false });
@@ -94,7 +94,7 @@ for (const kind of SSE_KINDS) {
 }
 
 for (const kind of SSE_KINDS) {
-  storeTest.serial.sqlite(
+  storeTest.sqlite(
     `[D16] [X25] ${kind}: goes on by itself after the server was started again`,
     async (t, harness) => {
       const app = await connectApp(harness, `${harness.url}/sse`, { kind });
@@ -113,7 +113,7 @@ for (const kind of SSE_KINDS) {
   );
 }
 
-storeTest.serial.redis(
+storeTest.redis(
   '[D16] [N48] a stream that another instance holds is 404 there, and served where it is',
   async (t, harness) => {
     const [first, second] = harness.instances as [string, string];
@@ -136,7 +136,7 @@ storeTest.serial.redis(
   },
 );
 
-storeTest.serial.redis(
+storeTest.redis(
   '[X2] while Redis is away a message is 503 and the stream stays; both go on when it is back',
   async (t, harness) => {
     const { tokens } = await connect(harness);

@@ -143,7 +143,7 @@ storeTest(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T55] while the store takes nothing, a call with a key is not sent, and works afterwards',
   async (t, world) => {
     const connection = await world.connect();
@@ -163,7 +163,7 @@ storeTest.serial(
   },
 );
 
-storeTest.serial(
+storeTest(
   '[T55] when the store takes nothing at the end, the answer is given and never fetched twice',
   async (t, world) => {
     const connection = await world.connect();

@@ -131,7 +131,7 @@ storeTest('[T55] another key, no key and another tool are other calls', async (t
   t.is(world.standIn.seen(PDF).filter(({ body }) => body.includes(number)).length, 1);
 });
 
-storeTest.serial('[T55] a call without a key stores nothing', async (t, world) => {
+storeTest('[T55] a call without a key stores nothing', async (t, world) => {
   const connection = await world.connect();
   const { args, asked, number } = newBill();
   const { idempotencyKey: _, ...keyless } = args;
