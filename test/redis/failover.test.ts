@@ -37,6 +37,7 @@ async function start(t: ExecutionContext): Promise<World> {
   const harness = await startHarness({ env: { REDIS_URL: `redis://127.0.0.1:${shim.port}` } });
   t.teardown(harness.close);
   const base = harness.url;
+  t.true((await untilReady(base)) < PATIENCE_MS);
   return {
     base,
     stored: (name) => primary.command('GET', name),
