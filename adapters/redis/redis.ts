@@ -27,6 +27,7 @@ import { createServerClock } from './server-clock.ts';
  * The store that several instances share: Redis, alone, watched by sentinels, or as a cluster.
  *
  *   client.ts         REDIS_URL and REDIS_MODE → ioredis
+ *   silence.ts        when a connection that owes an answer is given up
  *   connection.ts     is it there, and what the operator is told about it
  *   reasons.ts        why not, as far as it may be told
  *   calls.ts          limits on time, one repetition, errors

@@ -2,9 +2,9 @@ import { Cluster, type Redis } from 'ioredis';
 
 /**
  * ioredis gives up a server that owes an answer and has said nothing for `socketTimeout`. It goes by a timer, and timers run
- * before whatever has arrived is read: after a process stood still itself (a machine with too much to do, a container that is
- * throttled), the answer is there, and its connection would be cut all the same, with every request on it. So one turn of
- * the event loop comes in between.
+ * before whatever has arrived is read: after this process alone stood still (too much to do, a container that is throttled),
+ * the answer is there, and its connection would be cut all the same, with every request on it. So one turn of the event loop
+ * comes in between. If Redis stood still as well, nothing has arrived, and the connection is made anew as ever.
  */
 export function readBeforeGivingUp(client: Redis | Cluster): void {
   if (client instanceof Cluster) client.on('+node', guardStreamsOf);
