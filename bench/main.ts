@@ -30,6 +30,8 @@ const { values } = parseArgs({
 const plan: Plan = values.smoke ? PLANS.smoke : values.quick ? PLANS.quick : PLANS.full;
 
 if (values.growth) {
+  if (values.only !== undefined || values.store !== undefined)
+    throw new Error('--growth has no rows and measures on Redis: leave out --only and --store');
   const { measureGrowth } = await import('./growth/main.ts');
   await measureGrowth(plan);
 } else {

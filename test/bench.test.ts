@@ -37,6 +37,16 @@ test('a row that is not there is named', async (t) => {
   t.true(error.message.includes('no row is called G99'));
 });
 
+test('what --growth cannot heed is refused', async (t) => {
+  for (const option of [
+    ['--store', 'sqlite'],
+    ['--only', 'G1'],
+  ]) {
+    const error = await t.throwsAsync(bench('--growth', '--smoke', ...option));
+    t.true(error.message.includes('leave out --only and --store'));
+  }
+});
+
 if (process.env['LONG_TESTS']) {
   test('the benchmark suite measures what it costs as the work grows', async (t) => {
     const out = await bench('--growth', '--smoke');
