@@ -17,8 +17,8 @@ export interface Figures {
   readonly cpu: Summary | undefined;
   /** Microseconds of redis-server per request. */
   readonly storeCpu: Summary | undefined;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  readonly p50Ms: Summary;
+  readonly p99Ms: Summary;
 }
 
 export interface Summary {
@@ -32,8 +32,8 @@ export function figuresOf(samples: readonly Sample[]): Figures {
     perSecond: summarise(samples.map(({ requests, seconds }) => requests / seconds)),
     cpu: perRequest(samples, ({ cpuSeconds }) => cpuSeconds),
     storeCpu: perRequest(samples, ({ storeCpuSeconds }) => storeCpuSeconds),
-    p50Ms: summarise(samples.map(({ p50Ms }) => p50Ms)).median,
-    p99Ms: summarise(samples.map(({ p99Ms }) => p99Ms)).median,
+    p50Ms: summarise(samples.map(({ p50Ms }) => p50Ms)),
+    p99Ms: summarise(samples.map(({ p99Ms }) => p99Ms)),
   };
 }
 

@@ -40,8 +40,11 @@ export function measurements(results: readonly Result[]): string {
     ),
   );
   return [
-    cells('', 'store', 'side', 'per second', '±', 'CPU µs', '±', 'Redis µs', 'p50 ms', 'p99 ms'),
-    '| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: |',
+    cells(
+      ...['', 'store', 'side', 'per second', '±', 'CPU µs', '±', 'Redis µs'],
+      ...['p50 ms', '±', 'p99 ms', '±'],
+    ),
+    '| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |',
     ...lines,
   ].join('\n');
 }
@@ -89,7 +92,7 @@ function columns({ perSecond, cpu, storeCpu, p50Ms, p99Ms }: Figures): string[] 
   return [
     ...[perSecond.median.toFixed(perSecond.median < 100 ? 1 : 0), spread(perSecond)],
     ...[micros(cpu), spread(cpu), micros(storeCpu)],
-    ...[p50Ms.toFixed(1), p99Ms.toFixed(1)],
+    ...[p50Ms.median.toFixed(1), spread(p50Ms), p99Ms.median.toFixed(1), spread(p99Ms)],
   ];
 }
 

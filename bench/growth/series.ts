@@ -31,7 +31,7 @@ export function tableOf({ across, points }: Series): string {
       perSecond.median.toFixed(0),
       cpu?.median.toFixed(0) ?? '–',
       `${Math.round(100 * (cpu ?? perSecond).spread)} %`,
-      p99Ms.toFixed(1),
+      p99Ms.median.toFixed(1),
     ]),
     ...Object.values(point.beside ?? {}),
   ]);

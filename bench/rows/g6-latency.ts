@@ -38,7 +38,7 @@ many calls as it can take, because at this rate that would last for minutes.`,
         plan,
       );
       const [direct, ours] = sides.map(({ figures }) => figures);
-      const added = (which: 'p50Ms' | 'p99Ms') => ours![which] - direct![which];
+      const added = (which: 'p50Ms' | 'p99Ms') => ours![which].median - direct![which].median;
       return {
         sides,
         verdicts: [
