@@ -8,9 +8,11 @@ import test from 'ava';
 import { RATE_LIMITS } from '../adapters/rate-limit-table.ts';
 import { ANSWER_ROOM } from '../adapters/neonpanel/answer-room.ts';
 import { createBoundedMap } from '../bounded-map.ts';
+import { createPlainReader } from '../mcp/plain-request.ts';
 import { stopTime } from './journeys/time.ts';
 import { startHarness } from './support/harness.ts';
 import { callTool, connect, refresh, register } from './support/oauth.ts';
+import { rpc } from './tools/support/mcp-host.ts';
 
 /** That the limits are those that are published, and what is remembered in a process stays within them. */
 
@@ -231,3 +233,21 @@ test.serial(
     t.is(largest, 1_000);
   },
 );
+
+test.serial('[N50] an envelope is remembered up to a length of 1,000', async (t) => {
+  const { keys } = await watchMaps(async () => {
+    const plainRequest = createPlainReader();
+    for (const length of [1_000, 1_001]) {
+      const withMeta = (_meta: object) => rpc('modern', 'tools/list', { _meta });
+      const empty = JSON.stringify(withMeta({ padding: '' }).body.params._meta).length;
+      const { headers, body } = withMeta({ padding: 'x'.repeat(length - empty) });
+      t.is(JSON.stringify(body.params._meta).length, length);
+      t.is(plainRequest(headers, body, () => true)?.era, 'modern');
+    }
+  });
+  const remembered = keys.filter((key) => key.includes('"padding"'));
+  t.deepEqual(
+    remembered.map(({ length }) => length),
+    [1_000],
+  );
+});
