@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 /**
  * Below the range from which systems take ports for outgoing connections, which would come between our look and the
@@ -7,27 +7,30 @@ import { createServer } from 'node:net';
  * (10080 is the last, https://fetch.spec.whatwg.org/#port-blocking).
  */
 const LOWEST = 10_100;
-const HIGHEST = 32_000;
+const HIGHEST = 21_000;
+/** Each port has a twin above them all, up to 31,900. Whoever listens there may use the port. */
+const TWIN = 10_900;
 
-/** A port that is free on loopback now and was not handed out before by this process. */
+/** A port that is free on loopback now and was not handed out before by this process, nor by another that is still there. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST);
-    if (handedOut.has(port)) continue;
-    handedOut.add(port);
-    if (await isFree(port)) return port;
+    // Kept until this process ends, which it does not hold up.
+    const reservation = await listen(port + TWIN);
+    if (!reservation) continue;
+    reservation.unref();
+    const server = await listen(port);
+    if (!server) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
   }
 }
 
-const handedOut = new Set<number>();
-
-/** Listens for a moment and gives the port back. */
-function isFree(port: number): Promise<boolean> {
+/** @returns undefined if somebody else listens there */
+function listen(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      server.close(() => resolve(true));
-    });
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server));
   });
 }
