@@ -20,7 +20,7 @@ import { send, sendBytes } from './raw-http.ts';
 import { ROUTES } from './security/routes.ts';
 import { admin } from './support/admin.ts';
 import { openEventStream } from './support/event-stream.ts';
-import { type Exposition, parseExposition, scrape } from './support/exposition.ts';
+import { type Exposition, parseExposition, scrape, scrapeAnew } from './support/exposition.ts';
 import { restartStore, startHarness } from './support/harness.ts';
 import {
   authorizationRequest,
@@ -241,7 +241,7 @@ test.serial('records are counted in the background', async (t) => {
   const kid = (await scrape(here)).families.get(`${P}refresh_tokens`)!.samples[0]!.labels.kid!;
   t.regex(kid, /^[\w-]{8}$/);
   const look = async () => {
-    const now = await scrape(here);
+    const now = await scrapeAnew(here);
     return [
       now.sum(`${P}grants`, { kind: 'user' }),
       now.sum(`${P}clients`, { kind: 'registered' }),
@@ -254,7 +254,7 @@ test.serial('records are counted in the background', async (t) => {
     t.deepEqual(await look(), expected);
   };
   // What the other tests have left is counted once everything of it is over.
-  await wait(500);
+  await wait(1_000);
   const [grants = 0, clients = 0, tokens = 0, credentials = 0] = await look();
   t.true(grants > 0 && clients >= grants && tokens === grants && credentials >= grants);
   const connection = await connect(harness);
@@ -370,13 +370,13 @@ test.serial(
     };
     t.is((await readiness()).neonpanel, 'ok');
     t.true((await statuses('en')).includes(TEXTS.en.home.neonpanelUp));
-    const before = await scrape(here);
+    const before = await scrapeAnew(here);
     t.is(before.sum(`${P}upstream_breaker_open`), 0);
 
     sandbox.faults.set('reset');
     const call = () => callTool(url, tokens.access_token, 'listReports');
     for (let i = 0; i < 6; i++) t.true((await call()).body.result.isError);
-    const during = await scrape(here);
+    const during = await scrapeAnew(here);
     t.is(during.sum(`${P}upstream_breaker_open`), 1);
     const rise = (name: string, labels: Record<string, string>) =>
       during.sum(`${P}${name}_total`, labels) - before.sum(`${P}${name}_total`, labels);
@@ -395,7 +395,7 @@ test.serial(
 
     sandbox.faults.clear();
     t.true(await until(async () => (await call()).body.result.isError !== true));
-    t.is((await scrape(here)).sum(`${P}upstream_breaker_open`), 0);
+    t.is((await scrapeAnew(here)).sum(`${P}upstream_breaker_open`), 0);
     t.is((await readiness()).neonpanel, 'ok');
   },
 );
@@ -404,14 +404,14 @@ test.serial(
   'a store that is away is our fault, is seen, and is over when it is back',
   async (t) => {
     const { client, tokens } = await connect(harness);
-    const before = await scrape(here);
+    const before = await scrapeAnew(here);
     t.deepEqual(
       ['ready', 'store_away', 'store_settled'].map((name) => before.sum(P + name)),
       [1, 0, 1],
     );
     await harness.redis!.kill();
     t.is((await refresh(url, client, tokens.refresh_token)).status, 503);
-    const during = await scrape(here);
+    const during = await scrapeAnew(here);
     t.deepEqual([during.sum(`${P}ready`), during.sum(`${P}store_away`)], [0, 1]);
     const rise = (name: string, labels: Record<string, string>) =>
       during.sum(`${P}${name}_total`, labels) - before.sum(`${P}${name}_total`, labels);
@@ -424,7 +424,7 @@ test.serial(
     t.is(rise('http_requests', { route: 'token', status: '503' }), 1);
 
     await restartStore(harness);
-    const after = await scrape(here);
+    const after = await scrapeAnew(here);
     t.deepEqual([after.sum(`${P}ready`), after.sum(`${P}store_away`)], [1, 0]);
     t.is((await refresh(url, client, tokens.refresh_token)).status, 200);
   },
@@ -433,7 +433,7 @@ test.serial(
 test.serial('what strangers send becomes no label, however they send it', async (t) => {
   const { client, tokens } = await connect(harness);
   const series = async () => {
-    const { samples } = await scrape(here);
+    const { samples } = await scrapeAnew(here);
     return samples
       .filter(({ name }) => name.startsWith(P))
       .map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`)

@@ -16,6 +16,10 @@ import {
   userBrowser,
 } from './support/oauth.ts';
 
+async function untilTokensAreAsked({ sandbox }: Harness): Promise<void> {
+  while (!sandbox.recorder.requests().some(({ path }) => path === '/oauth2/token')) await wait(10);
+}
+
 /** Another process that holds the store's write lock. */
 async function holdStore(harness: Harness, ms: number): Promise<void> {
   const db = new DatabaseSync(`${harness.dataDir}/neonpanel-mcp.db`);
@@ -25,75 +29,88 @@ async function holdStore(harness: Harness, ms: number): Promise<void> {
   db.close();
 }
 
-test('[X2] [D10] a credential that NeonPanel renewed while the store was away is not lost', async (t) => {
-  const harness = await startHarness();
-  t.teardown(() => harness.close());
-  harness.sandbox.faults.set('token-lifetime', { seconds: 2 });
-  const { tokens } = await connect(harness);
-  harness.sandbox.faults.clear();
-  await wait(2_100);
-  harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 800, times: 1 });
-  const call = callTool(harness.url, tokens.access_token, 'listCompanies');
-  await wait(400);
-  await holdStore(harness, 3_500);
-  const during = await call;
-  t.true([200, 503].includes(during.status), String(during.status));
-  await wait(800);
-  const after = await callTool(harness.url, tokens.access_token, 'listCompanies');
-  t.is(after.status, 200);
-  t.falsy(after.body.result.isError, JSON.stringify(after.body));
-});
+test.serial(
+  '[X2] [D10] a credential that NeonPanel renewed while the store was away is not lost',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(() => harness.close());
+    harness.sandbox.faults.set('token-lifetime', { seconds: 2 });
+    const { tokens } = await connect(harness);
+    harness.sandbox.faults.clear();
+    await wait(2_100);
+    harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 800, times: 1 });
+    const call = callTool(harness.url, tokens.access_token, 'listCompanies');
+    await wait(400);
+    await holdStore(harness, 3_500);
+    const during = await call;
+    t.true([200, 503].includes(during.status), String(during.status));
+    await wait(800);
+    const after = await callTool(harness.url, tokens.access_token, 'listCompanies');
+    t.is(after.status, 200);
+    t.falsy(after.body.result.isError, JSON.stringify(after.body));
+  },
+);
 
-test('[T36] [X29] a clock that is set back does not keep a revoked grant alive', async (t) => {
-  const clock = createClock();
-  const harness = await startHarness({ now: clock.now });
-  t.teardown(() => harness.close());
-  const { client, tokens } = await connect(harness);
-  const status = async () => (await callMcp(harness.url, tokens.access_token, 'tools/list')).status;
-  t.is(await status(), 200);
-  clock.advance(-10_000);
-  await postForm(`${harness.url}/oauth2/revoke`, {
-    token: tokens.refresh_token,
-    ...clientParameters(client),
-  });
-  t.is(await status(), 401);
-});
+test.serial(
+  '[T36] [X29] a clock that is set back does not keep a revoked grant alive',
+  async (t) => {
+    const clock = createClock();
+    const harness = await startHarness({ now: clock.now });
+    t.teardown(() => harness.close());
+    const { client, tokens } = await connect(harness);
+    const status = async () =>
+      (await callMcp(harness.url, tokens.access_token, 'tools/list')).status;
+    t.is(await status(), 200);
+    clock.advance(-10_000);
+    await postForm(`${harness.url}/oauth2/revoke`, {
+      token: tokens.refresh_token,
+      ...clientParameters(client),
+    });
+    t.is(await status(), 401);
+  },
+);
 
-test('[T3] a cancellation is not taken back by a sign-in that is under way in another tab', async (t) => {
-  const harness = await startHarness();
-  t.teardown(() => harness.close());
-  const attempt = authorizationRequest(harness.url, (await register(harness.url)).body);
-  const browser = userBrowser(attempt);
-  const consent = await browser.goto(attempt.url);
-  const otherTab = await browser.goto(consent.url);
-  const login = await answerConsent(consent);
-  harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 600, times: 1 });
-  const signingIn = answerLogin(login, harness.sandbox.users[0]!);
-  await wait(300);
-  const cancelled = await answerConsent(otherTab, { decision: 'deny', write: false });
-  t.is(cancelled.stoppedAt?.searchParams.get('error'), 'access_denied');
-  const late = await signingIn;
-  t.is(late.stoppedAt, undefined);
-  t.is(late.status, 400);
-  const db = new DatabaseSync(`${harness.dataDir}/neonpanel-mcp.db`, { readOnly: true });
-  const kinds = db.prepare('SELECT kind FROM records').all() as { kind: string }[];
-  db.close();
-  t.false(kinds.some(({ kind }) => ['code', 'credential', 'grant'].includes(kind)));
-});
+test.serial(
+  '[T3] a cancellation is not taken back by a sign-in that is under way in another tab',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(() => harness.close());
+    const attempt = authorizationRequest(harness.url, (await register(harness.url)).body);
+    const browser = userBrowser(attempt);
+    const consent = await browser.goto(attempt.url);
+    const otherTab = await browser.goto(consent.url);
+    const login = await answerConsent(consent);
+    harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 3_000, times: 1 });
+    const signingIn = answerLogin(login, harness.sandbox.users[0]!);
+    await untilTokensAreAsked(harness);
+    const cancelled = await answerConsent(otherTab, { decision: 'deny', write: false });
+    t.is(cancelled.stoppedAt?.searchParams.get('error'), 'access_denied');
+    const late = await signingIn;
+    t.is(late.stoppedAt, undefined);
+    t.is(late.status, 400);
+    const db = new DatabaseSync(`${harness.dataDir}/neonpanel-mcp.db`, { readOnly: true });
+    const kinds = db.prepare('SELECT kind FROM records').all() as { kind: string }[];
+    db.close();
+    t.false(kinds.some(({ kind }) => ['code', 'credential', 'grant'].includes(kind)));
+  },
+);
 
-test('[X2] when the store is away at the end of a sign-in, the page offers a way on that works', async (t) => {
-  const harness = await startHarness();
-  t.teardown(() => harness.close());
-  const attempt = authorizationRequest(harness.url, (await register(harness.url)).body);
-  const browser = userBrowser(attempt);
-  const login = await answerConsent(await browser.goto(attempt.url));
-  harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 600, times: 1 });
-  const signingIn = answerLogin(login, harness.sandbox.users[0]!);
-  await wait(300);
-  await holdStore(harness, 3_500);
-  const page = await signingIn;
-  t.is(page.status, 503);
-  t.is(page.headers.get('retry-after'), '1');
-  const again = await answerConsent(await page.follow('a.button'));
-  t.truthy(again.stoppedAt?.searchParams.get('code'), again.text);
-});
+test.serial(
+  '[X2] when the store is away at the end of a sign-in, the page offers a way on that works',
+  async (t) => {
+    const harness = await startHarness();
+    t.teardown(() => harness.close());
+    const attempt = authorizationRequest(harness.url, (await register(harness.url)).body);
+    const browser = userBrowser(attempt);
+    const login = await answerConsent(await browser.goto(attempt.url));
+    harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 1_000, times: 1 });
+    const signingIn = answerLogin(login, harness.sandbox.users[0]!);
+    await untilTokensAreAsked(harness);
+    await holdStore(harness, 5_000);
+    const page = await signingIn;
+    t.is(page.status, 503);
+    t.is(page.headers.get('retry-after'), '1');
+    const again = await answerConsent(await page.follow('a.button'));
+    t.truthy(again.stoppedAt?.searchParams.get('code'), again.text);
+  },
+);

@@ -15,7 +15,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const DOCUMENT = '{"a":1}';
 
 /** Through the cache, which judges what the connector brought. */
-async function answeredWith(answer: RequestListener, timeoutMs = 2_500) {
+async function answeredWith(answer: RequestListener, timeoutMs = 10_000) {
   const host = await startDocumentHost();
   host.answerAll(answer);
   const cache = createDocumentCache({
@@ -215,7 +215,7 @@ test('[T19] a certificate that is not trusted, for another name or out of date e
   ] as const) {
     const host = await startDocumentHost(certificate);
     t.teardown(() => host.close());
-    const fetch = createGuardedFetch({ timeoutMs: 2_500, exemptOrigin: host.origin });
+    const fetch = createGuardedFetch({ timeoutMs: 10_000, exemptOrigin: host.origin });
     const error = await t.throwsAsync(fetch(`${host.origin}/c.json`, SIZE));
     t.regex(error!.message, code);
     t.deepEqual(host.asked, []);
@@ -225,7 +225,7 @@ test('[T19] a certificate that is not trusted, for another name or out of date e
 test('[T19] a host that speaks no TLS is not asked', async (t) => {
   const listener = await startListener(t);
   const origin = `https://localhost:${listener.port}`;
-  const fetch = createGuardedFetch({ timeoutMs: 2_500, exemptOrigin: origin });
+  const fetch = createGuardedFetch({ timeoutMs: 10_000, exemptOrigin: origin });
   await t.throwsAsync(fetch(`${origin}/`, SIZE), { message: /connection failed/ });
 });
 
@@ -237,7 +237,7 @@ test('[T19] one fetch is one request on one connection, and says nothing about w
     headers = request.headers;
     response.writeHead(500).end();
   });
-  const fetch = createGuardedFetch({ timeoutMs: 2_500, exemptOrigin: host.origin });
+  const fetch = createGuardedFetch({ timeoutMs: 10_000, exemptOrigin: host.origin });
   const { status } = await fetch(`${host.origin}/c.json`, SIZE);
   t.is(status, 500);
   t.is(host.connections(), 1);

@@ -81,9 +81,20 @@ test('[X2] redis: what is known for less than a second does not need Redis', asy
   const world = await startWorld();
   t.teardown(world.close);
   const flow = await upTo('refresh', world.flow());
-  await flow.run('call a tool', 'call a tool');
-  await world.redis.kill();
-  await t.notThrowsAsync(flow.run('call a tool', 'call a tool'));
+  const call = () => flow.run('call a tool', 'call a tool');
+  // A busy machine may need the second itself.
+  let isServed = false;
+  for (let attempt = 0; attempt < 5 && !isServed; attempt++) {
+    await call();
+    await world.redis.kill();
+    isServed = await call().then(
+      () => true,
+      () => false,
+    );
+    await world.redis.start();
+    await untilReady(world.base);
+  }
+  t.true(isServed);
 });
 
 async function assertDocuments(t: ExecutionContext, base: string): Promise<void> {

@@ -42,7 +42,7 @@ for (const [what, { begin, ms, end }] of Object.entries(TROUBLES)) {
       recorder.requests().filter(({ body }) => body.includes('grant_type=refresh_token')).length;
 
     // NeonPanel has been asked, and answers when Redis takes no writes any more; not all at once.
-    faults.set('slow', { path: '/oauth2/token', ms: 900 });
+    faults.set('slow', { path: '/oauth2/token', ms: 2_500 });
     const first = flows.map(async (_, n) => {
       await sleep(n * 120);
       return call(one, n);

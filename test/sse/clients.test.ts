@@ -161,7 +161,10 @@ storeTest.redis(
       (await postMessage(harness.url, endpoint, tokens.access_token, toolRequest(2, 'listReports')))
         .status;
     let status = await again();
-    for (let tries = 0; status === 503 && tries < 100; tries++) status = await again();
+    for (let tries = 0; status === 503 && tries < 100; tries++) {
+      await wait(50);
+      status = await again();
+    }
     t.is(status, 202);
     t.is((await stream.messages(1))[0].id, 2);
   },

@@ -184,7 +184,7 @@ test.serial(
 test.serial(
   'a stream that has lived long enough ends in order, and a new one goes on without a word',
   async (t) => {
-    const brief = await startHarness({ streams: { beatMs: BEAT_MS, lifetimeMs: 3 * BEAT_MS } });
+    const brief = await startHarness({ streams: { beatMs: BEAT_MS, lifetimeMs: 3_000 } });
     t.teardown(() => brief.close());
     const { access_token } = (await connect(brief)).tokens;
     const stream = await openEventStream(brief.url, access_token);

@@ -9,9 +9,9 @@ import type { Bench, Check } from './conformance.ts';
 export function lifetimes(check: Check): void {
   check('an expired record is absent for every purpose', async (t, bench) => {
     const { store, key, pass } = bench;
-    const version = await put(store, key(), 'old', 0.5);
+    const version = await put(store, key(), 'old', 2);
     t.is(await valueOf(store, key()), 'old');
-    await pass(0.7);
+    await pass(2.5);
     t.is(await valueOf(store, key()), undefined);
     t.is(await store.commit([{ key: key(), expect: { version }, touch: 60 }]), undefined);
     t.is(await store.commit([{ key: key(), expect: { version }, remove: true }]), undefined);
@@ -23,11 +23,11 @@ export function lifetimes(check: Check): void {
   });
 
   check('put sets the lifetime anew, shorter or longer', async (t, { store, key, pass }) => {
-    await put(store, key('longer'), 'x', 0.5);
+    await put(store, key('longer'), 'x', 2);
     await put(store, key('longer'), 'x', 1_000);
     await put(store, key('shorter'), 'x', 1_000);
-    await put(store, key('shorter'), 'x', 0.5);
-    await pass(0.7);
+    await put(store, key('shorter'), 'x', 2);
+    await pass(2.5);
     t.is(await valueOf(store, key('longer')), 'x');
     t.is(await valueOf(store, key('shorter')), undefined);
   });
@@ -38,12 +38,12 @@ export function lifetimes(check: Check): void {
       t.truthy(await store.commit([{ key: key(kind), expect: { version }, touch: to }]));
       t.deepEqual(await store.read(key(kind)), [{ value: kind, version }]);
     };
-    await touch('longer', 0.9, 1_000);
-    await touch('forever', 0.9, 'forever');
-    await touch('shorter', 1_000, 0.9);
+    await touch('longer', 3, 1_000);
+    await touch('forever', 3, 'forever');
+    await touch('shorter', 1_000, 3);
     await touch('kept', 1_000, 'keep');
-    await touch('kept-short', 0.9, 'keep');
-    await pass(1.2);
+    await touch('kept-short', 3, 'keep');
+    await pass(3.5);
     const kinds = ['longer', 'forever', 'shorter', 'kept', 'kept-short'];
     const values = await Promise.all(kinds.map((kind) => valueOf(store, key(kind))));
     t.deepEqual(values, ['longer', 'forever', undefined, 'kept', undefined]);
@@ -66,12 +66,12 @@ export function lifetimes(check: Check): void {
     t.is(await keep(bench), undefined);
     t.is(await valueOf(store, key()), undefined);
 
-    await put(store, key('short'), 'x', 0.9);
+    await put(store, key('short'), 'x', 3);
     await put(store, key('long'), 'x', 1_000);
     await store.commit([{ key: key('ever'), expect: 'any', put: 'x', lifetime: 'forever' }]);
     for (const kind of ['short', 'long', 'ever']) t.truthy(await keep(bench, kind));
     t.is(await valueOf(store, key('short')), 'kept');
-    await pass(1.2);
+    await pass(3.5);
     t.is(await valueOf(store, key('short')), undefined);
     t.is(await valueOf(store, key('long')), 'kept');
     t.is(await valueOf(store, key('ever')), 'kept');

@@ -39,30 +39,33 @@ storeConformance(
   { clock: 'real' },
 );
 
-test('[D11] redis cluster: records of one tag are on one node, tags are on all of them', async (t) => {
-  const store = await open();
-  t.teardown(() => store.close());
-  const kinds = ['a', 'b', 'c'].map((kind) => `${kind}-${randomUUID()}`);
-  const tags = Array.from({ length: 30 }, () => `tag-${randomUUID()}`);
-  for (const tag of tags) {
-    t.truthy(await store.commit(kinds.map((kind) => insert({ tag, kind }))));
-  }
+test.serial(
+  '[D11] redis cluster: records of one tag are on one node, tags are on all of them',
+  async (t) => {
+    const store = await open();
+    t.teardown(() => store.close());
+    const kinds = ['a', 'b', 'c'].map((kind) => `${kind}-${randomUUID()}`);
+    const tags = Array.from({ length: 30 }, () => `tag-${randomUUID()}`);
+    for (const tag of tags) {
+      t.truthy(await store.commit(kinds.map((kind) => insert({ tag, kind }))));
+    }
 
-  const found = await Promise.all(cluster.masters.map((node) => tagsOn(node, kinds)));
-  const places = tags.map((tag) => found.map((on) => on.get(tag) ?? 0));
-  t.true(
-    places.every((counts) => counts.toSorted().join() === '0,0,3'),
-    JSON.stringify(places),
-  );
-  t.true(
-    found.every((on) => on.size > 0),
-    'every node has some',
-  );
-  const keys = tags.flatMap((tag) => kinds.map((kind) => ({ tag, kind })));
-  t.false((await store.read(...keys)).includes(undefined), 'one read asks all nodes');
-});
+    const found = await Promise.all(cluster.masters.map((node) => tagsOn(node, kinds)));
+    const places = tags.map((tag) => found.map((on) => on.get(tag) ?? 0));
+    t.true(
+      places.every((counts) => counts.toSorted().join() === '0,0,3'),
+      JSON.stringify(places),
+    );
+    t.true(
+      found.every((on) => on.size > 0),
+      'every node has some',
+    );
+    const keys = tags.flatMap((tag) => kinds.map((kind) => ({ tag, kind })));
+    t.false((await store.read(...keys)).includes(undefined), 'one read asks all nodes');
+  },
+);
 
-test('[D11] redis cluster: keys() lists those of every node', async (t) => {
+test.serial('[D11] redis cluster: keys() lists those of every node', async (t) => {
   const store = await open();
   t.teardown(() => store.close());
   const kind = `kind-${randomUUID()}`;
@@ -71,7 +74,7 @@ test('[D11] redis cluster: keys() lists those of every node', async (t) => {
   t.deepEqual(await tagsOf(store, kind), tags.toSorted());
 });
 
-test('[D11] redis cluster: a slot on its way to another node is followed', async (t) => {
+test.serial('[D11] redis cluster: a slot on its way to another node is followed', async (t) => {
   const store = await open();
   t.teardown(() => store.close());
   const key = { tag: `tag-${randomUUID()}`, kind: 'record' };
@@ -102,43 +105,48 @@ test('[D11] redis cluster: a slot on its way to another node is followed', async
   await change('back again');
 });
 
-test('[D11] redis cluster: commits over records of which some are moved already wait, end as unavailable in time, and are never half done', async (t) => {
-  const store = await open();
-  t.teardown(() => store.close());
-  const tag = `tag-${randomUUID()}`;
-  const [moved, unmoved] = [
-    { tag, kind: 'moved' },
-    { tag, kind: 'unmoved' },
-  ];
-  const version = (await store.commit([insert(moved), insert(unmoved)]))!;
-  const change = (put: string): Promise<string | undefined> =>
-    store.commit([moved, unmoved].map((key) => ({ key, expect: { version }, put, lifetime: 60 })));
-  const values = async (): Promise<(string | undefined)[]> => {
-    const found = await Promise.all([store.read(moved), store.read(unmoved)]);
-    return found.map(([entry]) => entry?.value);
-  };
+test.serial(
+  '[D11] redis cluster: commits over records of which some are moved already wait, end as unavailable in time, and are never half done',
+  async (t) => {
+    const store = await open();
+    t.teardown(() => store.close());
+    const tag = `tag-${randomUUID()}`;
+    const [moved, unmoved] = [
+      { tag, kind: 'moved' },
+      { tag, kind: 'unmoved' },
+    ];
+    const version = (await store.commit([insert(moved), insert(unmoved)]))!;
+    const change = (put: string): Promise<string | undefined> =>
+      store.commit(
+        [moved, unmoved].map((key) => ({ key, expect: { version }, put, lifetime: 60 })),
+      );
+    const values = async (): Promise<(string | undefined)[]> => {
+      const found = await Promise.all([store.read(moved), store.read(unmoved)]);
+      return found.map(([entry]) => entry?.value);
+    };
 
-  const from = await cluster.ownerOf(`{${tag}}`);
-  const to = cluster.masters.find((node) => node !== from)!;
-  const move = await cluster.beginMove(`{${tag}}`, to, (name) => name.endsWith(':moved'));
-  t.deepEqual(await values(), ['value', 'value'], 'one by one they can be read');
-  for (const call of [() => change('too early'), () => store.read(moved, unmoved)]) {
-    const { error, ms } = await unavailable(t, call);
-    t.regex(error.detail!, /TRYAGAIN|no answer in time/);
-    // 1 s; the rest is for a busy machine.
-    t.true(ms > 500 && ms < 3_000, `${ms} ms`);
-  }
-  t.deepEqual(await values(), ['value', 'value']);
+    const from = await cluster.ownerOf(`{${tag}}`);
+    const to = cluster.masters.find((node) => node !== from)!;
+    const move = await cluster.beginMove(`{${tag}}`, to, (name) => name.endsWith(':moved'));
+    t.deepEqual(await values(), ['value', 'value'], 'one by one they can be read');
+    for (const call of [() => change('too early'), () => store.read(moved, unmoved)]) {
+      const { error, ms } = await unavailable(t, call);
+      t.regex(error.detail!, /TRYAGAIN|no answer in time/);
+      // 1 s; the rest is for a busy machine.
+      t.true(ms > 500 && ms < 3_000, `${ms} ms`);
+    }
+    t.deepEqual(await values(), ['value', 'value']);
 
-  const changed = change('changed');
-  await sleep(200);
-  await move.moveRest();
-  t.truthy(await changed, 'it had waited for the rest');
-  t.deepEqual(await values(), ['changed', 'changed']);
-  await move.finish();
-  t.deepEqual(await values(), ['changed', 'changed']);
-  t.is(await change('with an old version'), undefined);
-});
+    const changed = change('changed');
+    await sleep(200);
+    await move.moveRest();
+    t.truthy(await changed, 'it had waited for the rest');
+    t.deepEqual(await values(), ['changed', 'changed']);
+    await move.finish();
+    t.deepEqual(await values(), ['changed', 'changed']);
+    t.is(await change('with an old version'), undefined);
+  },
+);
 
 const insert = (key: Key) => ({ key, expect: 'absent', put: 'value', lifetime: 60 }) as const;
 

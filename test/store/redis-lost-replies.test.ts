@@ -18,7 +18,7 @@ import {
  */
 
 for (const kind of COMMIT_KINDS) {
-  test(`[X8] [D9] redis: ${kind.title} succeeds though its reply is lost`, async (t) => {
+  test.serial(`[X8] [D9] redis: ${kind.title} succeeds though its reply is lost`, async (t) => {
     const { server, shim, store } = await startBench(t);
     const key = newKey();
     const old = kind.onRecord ? await put(store, key, 'old') : '';
@@ -38,7 +38,7 @@ for (const kind of COMMIT_KINDS) {
   });
 }
 
-test('[X8] redis: a refusal is a refusal though its reply is lost', async (t) => {
+test.serial('[X8] redis: a refusal is a refusal though its reply is lost', async (t) => {
   const { server, shim, store } = await startBench(t);
   const key = newKey();
   await put(store, key, 'old');
@@ -50,30 +50,33 @@ test('[X8] redis: a refusal is a refusal though its reply is lost', async (t) =>
   t.is(await valueOf(store, key), 'old');
 });
 
-test('[X8] redis: reads, the list of keys and ping succeed though a reply is lost', async (t) => {
-  const { shim, store } = await startBench(t);
-  const [one, other] = [newKey(), newKey()];
-  await put(store, one, '1');
-  await put(store, other, '2');
-  const lose = (command: string): void =>
-    shim.swallowReply(once((request) => request.includes(command)));
+test.serial(
+  '[X8] redis: reads, the list of keys and ping succeed though a reply is lost',
+  async (t) => {
+    const { shim, store } = await startBench(t);
+    const [one, other] = [newKey(), newKey()];
+    await put(store, one, '1');
+    await put(store, other, '2');
+    const lose = (command: string): void =>
+      shim.swallowReply(once((request) => request.includes(command)));
 
-  lose('mget');
-  t.is(await valueOf(store, one), '1');
-  lose('mget');
-  const both = await store.read(other, newKey(), one);
-  t.deepEqual(
-    both.map((entry) => entry?.value),
-    ['2', undefined, '1'],
-  );
-  lose('scan');
-  t.is((await Array.fromAsync(store.keys('record'))).length, 2);
-  lose('{ping}');
-  await t.notThrowsAsync(store.ping());
-  t.is(shim.traffic.connections, 5, 'each of the four replies was lost');
-});
+    lose('mget');
+    t.is(await valueOf(store, one), '1');
+    lose('mget');
+    const both = await store.read(other, newKey(), one);
+    t.deepEqual(
+      both.map((entry) => entry?.value),
+      ['2', undefined, '1'],
+    );
+    lose('scan');
+    t.is((await Array.fromAsync(store.keys('record'))).length, 2);
+    lose('{ping}');
+    await t.notThrowsAsync(store.ping());
+    t.is(shim.traffic.connections, 5, 'each of the four replies was lost');
+  },
+);
 
-test('[X8] redis: a commit is sent twice at most, and done once', async (t) => {
+test.serial('[X8] redis: a commit is sent twice at most, and done once', async (t) => {
   const { server, shim, store } = await startBench(t);
   const key = newKey();
   const version = await put(store, key, 'old');
@@ -90,25 +93,28 @@ test('[X8] redis: a commit is sent twice at most, and done once', async (t) => {
   t.is((await commitsSeen(server)) - before, 2, 'and nothing sends it later');
 });
 
-test('[X8] redis: of 20 commits under way when the connection breaks each is repeated once', async (t) => {
-  const { server, shim, store } = await startBench(t);
-  const keys = Array.from({ length: 20 }, () => newKey());
-  shim.blackhole('down');
-  const commits = keys.map((key) =>
-    store.commit([{ key, expect: 'absent', put: 'x', lifetime: 60 }]),
-  );
-  while ((await commitsSeen(server)) < 20) await sleep(5);
-  shim.cut();
-  shim.pass();
-  const versions = await Promise.all(commits);
-  t.is(await commitsSeen(server), 40, 'ioredis repeats nothing by itself');
-  t.deepEqual(
-    (await store.read(...keys)).map((entry) => entry?.version),
-    versions,
-  );
-});
+test.serial(
+  '[X8] redis: of 20 commits under way when the connection breaks each is repeated once',
+  async (t) => {
+    const { server, shim, store } = await startBench(t);
+    const keys = Array.from({ length: 20 }, () => newKey());
+    shim.blackhole('down');
+    const commits = keys.map((key) =>
+      store.commit([{ key, expect: 'absent', put: 'x', lifetime: 60 }]),
+    );
+    while ((await commitsSeen(server)) < 20) await sleep(5);
+    shim.cut();
+    shim.pass();
+    const versions = await Promise.all(commits);
+    t.is(await commitsSeen(server), 40, 'ioredis repeats nothing by itself');
+    t.deepEqual(
+      (await store.read(...keys)).map((entry) => entry?.version),
+      versions,
+    );
+  },
+);
 
-test('[X8] redis: counting goes on without a fault while connections break', async (t) => {
+test.serial('[X8] redis: counting goes on without a fault while connections break', async (t) => {
   const { shim, store } = await startBench(t);
   const CHAINS = 4;
   const COUNTERS = 6;
@@ -158,22 +164,25 @@ test('[X8] redis: counting goes on without a fault while connections break', asy
   }
 });
 
-test('[X8] redis: the trace of a removal goes away by itself, and is no record', async (t) => {
-  const { server, shim, store } = await startBench(t);
-  const key = newKey();
-  const version = await put(store, key, 'old');
-  shim.swallowReply(once((request) => request.includes('eval')));
-  t.is(typeof (await store.commit([{ key, expect: { version }, remove: true }])), 'string');
+test.serial(
+  '[X8] redis: the trace of a removal goes away by itself, and is no record',
+  async (t) => {
+    const { server, shim, store } = await startBench(t);
+    const key = newKey();
+    const version = await put(store, key, 'old');
+    shim.swallowReply(once((request) => request.includes('eval')));
+    t.is(typeof (await store.commit([{ key, expect: { version }, remove: true }])), 'string');
 
-  const traces = await namesIn(server, `*{${key.tag}}*`);
-  t.true(traces.length > 0);
-  for (const trace of traces) {
-    const lifetime = await server.command('PTTL', trace);
-    const milliseconds = Number(/^:(\d+)/.exec(lifetime)?.[1]);
-    t.true(milliseconds > 0 && milliseconds <= 10_000, lifetime);
-  }
-  t.deepEqual(await Array.fromAsync(store.keys(key.kind)), []);
-});
+    const traces = await namesIn(server, `*{${key.tag}}*`);
+    t.true(traces.length > 0);
+    for (const trace of traces) {
+      const lifetime = await server.command('PTTL', trace);
+      const milliseconds = Number(/^:(\d+)/.exec(lifetime)?.[1]);
+      t.true(milliseconds > 0 && milliseconds <= 10_000, lifetime);
+    }
+    t.deepEqual(await Array.fromAsync(store.keys(key.kind)), []);
+  },
+);
 
 /** The first request that is meant. */
 function once(isMeant: (request: Buffer) => boolean): (request: Buffer) => boolean {

@@ -26,121 +26,137 @@ const BACK_MS = 3_000;
 /** A call ends after 1 s. */
 const CALL_MS = 2_000;
 
-test('[X9] redis: while its memory is full what adds is refused, whole; what removes, and reads, go on', async (t) => {
-  const { server, store } = await startBench(t);
-  const records = await Promise.all(Array.from({ length: 4 }, () => newRecord(store)));
-  const [one, two, three, four] = records as [Stored, Stored, Stored, Stored];
-  await server.command('CONFIG', 'SET', 'maxmemory', '1');
-  for (const writes of additions(one)) {
-    await refused(t, /OOM/, () => store.commit(writes));
-    t.deepEqual(await store.read(one.key, beside(one.key)), [one.entry, undefined]);
-  }
-  await refused(t, /OOM/, () => store.ping());
-  t.deepEqual(await Array.fromAsync(store.keys(one.key.kind)), [one.key]);
-
-  t.truthy(await store.commit([{ ...expected(two), remove: true }]), 'a removal with a version');
-  t.truthy(await store.commit([{ key: three.key, expect: 'any', remove: true }]));
-  t.truthy(await store.commit([{ ...expected(four), touch: 600 }]), 'a lifetime takes no memory');
-  t.deepEqual(await store.read(two.key, three.key), [undefined, undefined]);
-  t.is(await store.commit([{ ...expected(two), remove: true }]), undefined, 'gone is gone');
-
-  await server.command('CONFIG', 'SET', 'maxmemory', '0');
-  for (const writes of additions(four).slice(0, 2)) t.truthy(await store.commit(writes));
-  await t.notThrowsAsync(store.ping());
-});
-
-test('[X9] redis: a commit is done once although its reply is lost and the memory then is full', async (t) => {
-  const { server, shim, store } = await startBench(t);
-  const record = await newRecord(store);
-  const before = await commitsSeen(server);
-  shim.blackhole('down');
-  const commit = store.commit([{ ...expected(record), put: 'new', lifetime: 60 }]);
-  await until('it is done', async () => (await commitsSeen(server)) > before);
-  await server.command('CONFIG', 'SET', 'maxmemory', '1');
-  shim.cut();
-  shim.pass();
-  const version = await commit;
-  t.is((await commitsSeen(server)) - before, 2);
-  t.deepEqual(await store.read(record.key), [{ value: 'new', version: version! }]);
-});
-
-test('[X9] redis: while it cannot save (MISCONF) every commit is refused, and reads go on', async (t) => {
-  const { server, store } = await startBench(t);
-  const record = await newRecord(store);
-  // A directory where the snapshot should go: like a full disk it fails at the very end, and root is not spared.
-  const [, directory = ''] = (await server.command('CONFIG', 'GET', 'dir')).match(/(\/\S+)/) ?? [];
-  const obstacle = join(directory, 'dump.rdb');
-  await mkdir(obstacle);
-  await server.command('CONFIG', 'SET', 'save', '3600 1000000');
-  await save(server, 'err');
-  const removal: Write[] = [{ ...expected(record), remove: true }];
-  for (const writes of [...additions(record), removal]) {
-    await refused(t, /MISCONF/, () => store.commit(writes));
-    t.deepEqual(await store.read(record.key, beside(record.key)), [record.entry, undefined]);
-  }
-  await refused(t, /MISCONF/, () => store.ping());
-
-  await rmdir(obstacle);
-  await save(server, 'ok');
-  t.true((await untilBack(store)) < BACK_MS);
-  t.truthy(await store.commit(removal));
-});
-
-test('[X3] redis: while it is loading its records (LOADING) calls are refused in time, and none is lost', async (t) => {
-  // It takes its time for each key, and looks at its connections behind each.
-  const slowly = [
-    ...['--key-load-delay', '20000'],
-    ...['--loading-process-events-interval-bytes', '1024', '--rdbcompression', 'no'],
-  ];
-  const server = await startRedis({ args: slowly });
-  t.teardown(server.stop);
-  const { store } = await openStore(t, server.url);
-  const keys = Array.from({ length: 150 }, () => newKey());
-  await Promise.all(keys.map((key) => put(store, key, 'x'.repeat(1_000))));
-  await server.command('SAVE');
-  await server.kill();
-  const started = server.start();
-  const details: string[] = [];
-  let isStarting = true;
-  void started.finally(() => (isStarting = false));
-  while (isStarting) {
-    const calls = [() => store.read(keys[0]!), () => put(store, newKey(), 'y')];
-    const endings = await Promise.all(calls.map((call) => ending(call)));
-    for (const { detail, ms } of endings) {
-      t.true(ms < CALL_MS, `${ms} ms`);
-      if (detail) details.push(detail);
+test.serial(
+  '[X9] redis: while its memory is full what adds is refused, whole; what removes, and reads, go on',
+  async (t) => {
+    const { server, store } = await startBench(t);
+    const records = await Promise.all(Array.from({ length: 4 }, () => newRecord(store)));
+    const [one, two, three, four] = records as [Stored, Stored, Stored, Stored];
+    await server.command('CONFIG', 'SET', 'maxmemory', '1');
+    for (const writes of additions(one)) {
+      await refused(t, /OOM/, () => store.commit(writes));
+      t.deepEqual(await store.read(one.key, beside(one.key)), [one.entry, undefined]);
     }
-    await sleep(20);
-  }
-  await started;
-  t.true(
-    details.some((detail) => detail.includes('LOADING')),
-    details.join('\n'),
-  );
-  t.true((await untilBack(store)) < BACK_MS);
-  t.false((await store.read(...keys)).includes(undefined));
-});
+    await refused(t, /OOM/, () => store.ping());
+    t.deepEqual(await Array.fromAsync(store.keys(one.key.kind)), [one.key]);
 
-test('[X2] redis: a password that is changed refuses calls in time; once it is right again all is well', async (t) => {
-  const server = await startRedis({ args: ['--requirepass', 'first'], auth: ['first'] });
-  t.teardown(server.stop);
-  await server.command('ACL', 'SETUSER', 'app', 'on', '>first', '~*', '+@all');
-  const { store, logs } = await openStore(t, urlOf(server, 'app:first@'));
-  const { key } = await newRecord(store);
-  await server.command('ACL', 'SETUSER', 'app', 'resetpass', '>second');
-  await server.command('CLIENT', 'KILL', 'USER', 'app');
-  await logs.waitFor({ msg: 'store: the connection to Redis is lost' });
-  await refused(t, /WRONGPASS/, () => store.read(key));
-  await refused(t, /WRONGPASS/, () => put(store, key, 'y'));
-  await sleep(1_500);
-  const problems = logs.find({ msg: 'store: Redis cannot be reached' });
-  t.is(problems.length, 1, 'said once, however often it is tried');
-  t.regex(String(problems[0]?.['problem']), /^WRONGPASS/);
+    t.truthy(await store.commit([{ ...expected(two), remove: true }]), 'a removal with a version');
+    t.truthy(await store.commit([{ key: three.key, expect: 'any', remove: true }]));
+    t.truthy(await store.commit([{ ...expected(four), touch: 600 }]), 'a lifetime takes no memory');
+    t.deepEqual(await store.read(two.key, three.key), [undefined, undefined]);
+    t.is(await store.commit([{ ...expected(two), remove: true }]), undefined, 'gone is gone');
 
-  await server.command('ACL', 'SETUSER', 'app', '>first');
-  t.true((await untilBack(store)) < BACK_MS);
-  t.is(await valueOf(store, key), 'old');
-});
+    await server.command('CONFIG', 'SET', 'maxmemory', '0');
+    for (const writes of additions(four).slice(0, 2)) t.truthy(await store.commit(writes));
+    await t.notThrowsAsync(store.ping());
+  },
+);
+
+test.serial(
+  '[X9] redis: a commit is done once although its reply is lost and the memory then is full',
+  async (t) => {
+    const { server, shim, store } = await startBench(t);
+    const record = await newRecord(store);
+    const before = await commitsSeen(server);
+    shim.blackhole('down');
+    const commit = store.commit([{ ...expected(record), put: 'new', lifetime: 60 }]);
+    await until('it is done', async () => (await commitsSeen(server)) > before);
+    await server.command('CONFIG', 'SET', 'maxmemory', '1');
+    shim.cut();
+    shim.pass();
+    const version = await commit;
+    t.is((await commitsSeen(server)) - before, 2);
+    t.deepEqual(await store.read(record.key), [{ value: 'new', version: version! }]);
+  },
+);
+
+test.serial(
+  '[X9] redis: while it cannot save (MISCONF) every commit is refused, and reads go on',
+  async (t) => {
+    const { server, store } = await startBench(t);
+    const record = await newRecord(store);
+    // A directory where the snapshot should go: like a full disk it fails at the very end, and root is not spared.
+    const [, directory = ''] =
+      (await server.command('CONFIG', 'GET', 'dir')).match(/(\/\S+)/) ?? [];
+    const obstacle = join(directory, 'dump.rdb');
+    await mkdir(obstacle);
+    await server.command('CONFIG', 'SET', 'save', '3600 1000000');
+    await save(server, 'err');
+    const removal: Write[] = [{ ...expected(record), remove: true }];
+    for (const writes of [...additions(record), removal]) {
+      await refused(t, /MISCONF/, () => store.commit(writes));
+      t.deepEqual(await store.read(record.key, beside(record.key)), [record.entry, undefined]);
+    }
+    await refused(t, /MISCONF/, () => store.ping());
+
+    await rmdir(obstacle);
+    await save(server, 'ok');
+    t.true((await untilBack(store)) < BACK_MS);
+    t.truthy(await store.commit(removal));
+  },
+);
+
+test.serial(
+  '[X3] redis: while it is loading its records (LOADING) calls are refused in time, and none is lost',
+  async (t) => {
+    // It takes its time for each key, and looks at its connections behind each.
+    const slowly = [
+      ...['--key-load-delay', '20000'],
+      ...['--loading-process-events-interval-bytes', '1024', '--rdbcompression', 'no'],
+    ];
+    const server = await startRedis({ args: slowly });
+    t.teardown(server.stop);
+    const { store } = await openStore(t, server.url);
+    const keys = Array.from({ length: 150 }, () => newKey());
+    await Promise.all(keys.map((key) => put(store, key, 'x'.repeat(1_000))));
+    await server.command('SAVE');
+    await server.kill();
+    const started = server.start();
+    const details: string[] = [];
+    let isStarting = true;
+    void started.finally(() => (isStarting = false));
+    while (isStarting) {
+      const calls = [() => store.read(keys[0]!), () => put(store, newKey(), 'y')];
+      const endings = await Promise.all(calls.map((call) => ending(call)));
+      for (const { detail, ms } of endings) {
+        t.true(ms < CALL_MS, `${ms} ms`);
+        if (detail) details.push(detail);
+      }
+      await sleep(20);
+    }
+    await started;
+    t.true(
+      details.some((detail) => detail.includes('LOADING')),
+      details.join('\n'),
+    );
+    t.true((await untilBack(store)) < BACK_MS);
+    t.false((await store.read(...keys)).includes(undefined));
+  },
+);
+
+test.serial(
+  '[X2] redis: a password that is changed refuses calls in time; once it is right again all is well',
+  async (t) => {
+    const server = await startRedis({ args: ['--requirepass', 'first'], auth: ['first'] });
+    t.teardown(server.stop);
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>first', '~*', '+@all');
+    const { store, logs } = await openStore(t, urlOf(server, 'app:first@'));
+    const { key } = await newRecord(store);
+    await server.command('ACL', 'SETUSER', 'app', 'resetpass', '>second');
+    await server.command('CLIENT', 'KILL', 'USER', 'app');
+    await logs.waitFor({ msg: 'store: the connection to Redis is lost' });
+    await refused(t, /WRONGPASS/, () => store.read(key));
+    await refused(t, /WRONGPASS/, () => put(store, key, 'y'));
+    await sleep(1_500);
+    const problems = logs.find({ msg: 'store: Redis cannot be reached' });
+    t.is(problems.length, 1, 'said once, however often it is tried');
+    t.regex(String(problems[0]?.['problem']), /^WRONGPASS/);
+
+    await server.command('ACL', 'SETUSER', 'app', '>first');
+    t.true((await untilBack(store)) < BACK_MS);
+    t.is(await valueOf(store, key), 'old');
+  },
+);
 
 /** What a user is not allowed, what fails then, and what works all the same. */
 const FORBIDDEN: Record<string, { rules: string[]; fails: Call[]; works: Call[] }> = {
@@ -164,33 +180,36 @@ const NOT_ALLOWED = /NOPERM|can't run this command/;
 type Call = 'put' | 'read' | 'keys' | 'ping';
 
 for (const [what, { rules, fails, works }] of Object.entries(FORBIDDEN)) {
-  test(`[D11] redis: a user who is not allowed ${what} is told so at once, and the log repeats no argument`, async (t) => {
-    const server = await startRedis({ persist: true });
-    t.teardown(server.stop);
-    await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all');
-    const { store, logs } = await openStore(t, urlOf(server, 'app:secret@'));
-    const key = newKey();
-    await put(store, key, 'old');
-    await server.command('ACL', 'SETUSER', 'app', ...rules);
-    const calls: Record<Call, () => Promise<unknown>> = {
-      put: () => put(store, key, 'new'),
-      read: () => store.read(key),
-      keys: () => Array.fromAsync(store.keys('record')),
-      ping: () => store.ping(),
-    };
-    for (const name of fails) await refused(t, NOT_ALLOWED, calls[name]);
-    for (const name of works) await t.notThrowsAsync(calls[name], name);
-    // Also when it is connected anew.
-    await server.command('CLIENT', 'KILL', 'USER', 'app');
-    await logs.waitFor({ msg: 'store: connected to Redis' });
-    for (const name of fails) await refused(t, NOT_ALLOWED, calls[name]);
-    for (const name of works) await t.notThrowsAsync(calls[name], name);
-    t.deepEqual(logs.leaked([key.tag, 'secret', 'old', '{store}', '{ping}']), []);
+  test.serial(
+    `[D11] redis: a user who is not allowed ${what} is told so at once, and the log repeats no argument`,
+    async (t) => {
+      const server = await startRedis({ persist: true });
+      t.teardown(server.stop);
+      await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all');
+      const { store, logs } = await openStore(t, urlOf(server, 'app:secret@'));
+      const key = newKey();
+      await put(store, key, 'old');
+      await server.command('ACL', 'SETUSER', 'app', ...rules);
+      const calls: Record<Call, () => Promise<unknown>> = {
+        put: () => put(store, key, 'new'),
+        read: () => store.read(key),
+        keys: () => Array.fromAsync(store.keys('record')),
+        ping: () => store.ping(),
+      };
+      for (const name of fails) await refused(t, NOT_ALLOWED, calls[name]);
+      for (const name of works) await t.notThrowsAsync(calls[name], name);
+      // Also when it is connected anew.
+      await server.command('CLIENT', 'KILL', 'USER', 'app');
+      await logs.waitFor({ msg: 'store: connected to Redis' });
+      for (const name of fails) await refused(t, NOT_ALLOWED, calls[name]);
+      for (const name of works) await t.notThrowsAsync(calls[name], name);
+      t.deepEqual(logs.leaked([key.tag, 'secret', 'old', '{store}', '{ping}']), []);
 
-    await server.command('ACL', 'SETUSER', 'app', '~*', '+@all');
-    t.true((await untilBack(store)) < BACK_MS);
-    t.truthy(await put(store, key, 'newest'));
-  });
+      await server.command('ACL', 'SETUSER', 'app', '~*', '+@all');
+      t.true((await untilBack(store)) < BACK_MS);
+      t.truthy(await put(store, key, 'newest'));
+    },
+  );
 }
 
 interface Stored {

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 /**
  * Reads Prometheus' text format (0.0.4) strictly: what a collector would not take is an error here, too.
  */
@@ -100,9 +102,20 @@ function valueOf(text: string, line: string): number {
   return value;
 }
 
-/** Collects once. */
+/** Collects once, or is shown what somebody collected a moment ago. */
 export async function scrape(url: string): Promise<Exposition> {
   const answer = await fetch(url);
   if (answer.status !== 200) throw new Error(`${url}: ${answer.status}`);
   return parseExposition(await answer.text());
+}
+
+/** Collects what there is now: an answer that differs from one that was asked for now was made later. */
+export async function scrapeAnew(url: string): Promise<Exposition> {
+  const cpu = (exposition: Exposition) => exposition.sum('process_cpu_seconds_total');
+  const shown = cpu(await scrape(url));
+  for (;;) {
+    const exposition = await scrape(url);
+    if (cpu(exposition) !== shown) return exposition;
+    await wait(20);
+  }
 }
