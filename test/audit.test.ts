@@ -378,7 +378,7 @@ test.serial(
   },
 );
 
-test('[N39] [T17] what NeonPanel repeats of a document does not get into the log', (t) => {
+test.serial('[N39] [T17] what NeonPanel repeats of a document does not get into the log', (t) => {
   const args = {
     type: 'bill',
     data: { vendor: 'Acme "Q" Holding', lines: [{ note: 'three\nlines' }], ref: 'A-7' },
@@ -549,23 +549,26 @@ const rows = (text: string): string[][] =>
 const names = (cell: string): string[] =>
   [...cell.matchAll(/`([\w.]+)`/g)].map(([, name]) => name!);
 
-test('docs/audit.md lists every event with its outcomes and fields, and explains each field', (t) => {
-  const documented = rows(section('Events')).map(([event, , outcomes, fields]) => [
-    names(event!)[0],
-    { outcomes: names(outcomes!), fields: names(fields!) },
-  ]);
-  t.deepEqual(
-    Object.fromEntries(documented),
-    JSON.parse(JSON.stringify(AUDIT_EVENTS)) as Record<string, unknown>,
-  );
-  const fields = new Set(
-    Object.values(AUDIT_EVENTS).flatMap((event): string[] => [...event.fields]),
-  );
-  const explained = rows(section('Fields')).map(([field]) => names(field!)[0]!);
-  t.deepEqual(explained.toSorted(), [...fields].toSorted());
-});
+test.serial(
+  'docs/audit.md lists every event with its outcomes and fields, and explains each field',
+  (t) => {
+    const documented = rows(section('Events')).map(([event, , outcomes, fields]) => [
+      names(event!)[0],
+      { outcomes: names(outcomes!), fields: names(fields!) },
+    ]);
+    t.deepEqual(
+      Object.fromEntries(documented),
+      JSON.parse(JSON.stringify(AUDIT_EVENTS)) as Record<string, unknown>,
+    );
+    const fields = new Set(
+      Object.values(AUDIT_EVENTS).flatMap((event): string[] => [...event.fields]),
+    );
+    const explained = rows(section('Fields')).map(([field]) => names(field!)[0]!);
+    t.deepEqual(explained.toSorted(), [...fields].toSorted());
+  },
+);
 
-test('docs/audit.md has an example line of every event, and each is as defined', (t) => {
+test.serial('docs/audit.md has an example line of every event, and each is as defined', (t) => {
   const examples = section('Examples')
     .split('\n')
     .filter((text) => text.startsWith('{'))
@@ -577,7 +580,7 @@ test('docs/audit.md has an example line of every event, and each is as defined',
   );
 });
 
-test('docs/audit.md names every other event that the sources write', (t) => {
+test.serial('docs/audit.md names every other event that the sources write', (t) => {
   const files = globSync('**/*.ts', {
     cwd: ROOT,
     exclude: ['**/node_modules', 'test', 'bench', 'sandbox', 'scripts', '.*'],
@@ -593,7 +596,7 @@ test('docs/audit.md names every other event that the sources write', (t) => {
   );
 });
 
-test('[T17] whatever a line is given, no secret gets in (property)', (t) => {
+test.serial('[T17] whatever a line is given, no secret gets in (property)', (t) => {
   const secret = fc
     .tuple(fc.uint8Array({ minLength: 32, maxLength: 96 }), fc.constantFrom('base64url', 'hex'))
     .map(([bytes, form]) => Buffer.from(bytes).toString(form as BufferEncoding));
@@ -632,27 +635,34 @@ const isId = (field: string, text: string): boolean =>
     ? /^[\w-]{43}$/.test(text)
     : field === 'subject' && /^service:[\w-]{43}$/.test(text);
 
-test('[N18] ids are logged whole, each in the field that has its form, and nowhere else', (t) => {
-  const ours = randomBytes(32).toString('base64url');
-  const neonpanels = randomBytes(20).toString('hex');
-  const logged = (facts: object) => {
-    const logs = createLogs();
-    audit(createLog('info', logs.sink), 'admin', { outcome: 'success', ...facts });
-    return logs.only({ event: 'admin' });
-  };
-  const facts = { client_id: ours, subject: `service:${ours}`, neonpanel_client: neonpanels };
-  t.like(logged(facts), facts);
-  t.like(logged({ client_id: neonpanels, subject: ours, neonpanel_client: ours }), {
-    client_id: '[…]',
-    subject: '[…]',
-    neonpanel_client: '[…]',
-  });
-  for (const subject of [`${ours}service:${ours}`, `service:${ours}${ours}`, `service:${ours} x`]) {
-    t.false(String(logged({ subject }).subject).includes(ours), subject);
-  }
-});
+test.serial(
+  '[N18] ids are logged whole, each in the field that has its form, and nowhere else',
+  (t) => {
+    const ours = randomBytes(32).toString('base64url');
+    const neonpanels = randomBytes(20).toString('hex');
+    const logged = (facts: object) => {
+      const logs = createLogs();
+      audit(createLog('info', logs.sink), 'admin', { outcome: 'success', ...facts });
+      return logs.only({ event: 'admin' });
+    };
+    const facts = { client_id: ours, subject: `service:${ours}`, neonpanel_client: neonpanels };
+    t.like(logged(facts), facts);
+    t.like(logged({ client_id: neonpanels, subject: ours, neonpanel_client: ours }), {
+      client_id: '[…]',
+      subject: '[…]',
+      neonpanel_client: '[…]',
+    });
+    for (const subject of [
+      `${ours}service:${ours}`,
+      `service:${ours}${ours}`,
+      `service:${ours} x`,
+    ]) {
+      t.false(String(logged({ subject }).subject).includes(ours), subject);
+    }
+  },
+);
 
-test('[T17] [T58] of a long text that is cut no part of a secret is left', (t) => {
+test.serial('[T17] [T58] of a long text that is cut no part of a secret is left', (t) => {
   const secret = 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7_bC-fF0hJ3lL6nP9';
   const filler = fc.constantFrom('a ', 'long-run-of-characters-that-is-removed ', '\u{1F600} ');
   fc.assert(
@@ -668,7 +678,7 @@ test('[T17] [T58] of a long text that is cut no part of a secret is left', (t) =
   );
 });
 
-test('the audit log is written at every level but silent', (t) => {
+test.serial('the audit log is written at every level but silent', (t) => {
   for (const level of ['trace', 'info', 'warn', 'error', 'fatal']) {
     const logs = createLogs();
     const log = createLog(level, logs.sink).child({ request_id: 'r' });
@@ -680,42 +690,51 @@ test('the audit log is written at every level but silent', (t) => {
   t.is(logs.text(), '');
 });
 
-test('[T17] a field that is named like a secret is not written, at the top of a line and two levels below it', (t) => {
-  const logs = createLogs();
-  const log = createLog('trace', logs.sink);
-  const line = {
-    event: 'x',
-    token: 'hunter2secret',
-    headers: { authorization: 'hunter2secret', accept: 'kept' },
-    answers: [{ refresh_token: 'hunter2secret' }, { scope: 'kept' }],
-  };
-  const before = structuredClone(line);
-  log.info(line);
-  t.deepEqual(logs.leaked(['hunter2secret']), []);
-  t.deepEqual(line, before);
-  t.like(logs.only({ event: 'x' }), {
-    token: '[redacted]',
-    headers: { authorization: '[redacted]', accept: 'kept' },
-    answers: [{ refresh_token: '[redacted]' }, { scope: 'kept' }],
-  });
-});
+test.serial(
+  '[T17] a field that is named like a secret is not written, at the top of a line and two levels below it',
+  (t) => {
+    const logs = createLogs();
+    const log = createLog('trace', logs.sink);
+    const line = {
+      event: 'x',
+      token: 'hunter2secret',
+      headers: { authorization: 'hunter2secret', accept: 'kept' },
+      answers: [{ refresh_token: 'hunter2secret' }, { scope: 'kept' }],
+    };
+    const before = structuredClone(line);
+    log.info(line);
+    t.deepEqual(logs.leaked(['hunter2secret']), []);
+    t.deepEqual(line, before);
+    t.like(logs.only({ event: 'x' }), {
+      token: '[redacted]',
+      headers: { authorization: '[redacted]', accept: 'kept' },
+      answers: [{ refresh_token: '[redacted]' }, { scope: 'kept' }],
+    });
+  },
+);
 
-test('[T58] [T17] an error is logged by its name, words, code, place and causes, and by nothing it carries', (t) => {
-  const logs = createLogs();
-  const inner = Object.assign(new Error('connect redis://u:hunter2secret@host:1 failed'), {
-    command: { name: 'auth', args: ['hunter2secret'] },
-    code: 'ECONNREFUSED',
-  });
-  const token = 'hunter2secret'.repeat(3);
-  const outer = Object.assign(new TypeError(`went wrong with ${token}`), {
-    response: { body: { refresh_token: 'hunter2secret' } },
-  });
-  outer.cause = inner;
-  createLog('trace', logs.sink).error({ event: 'x', err: outer });
-  t.deepEqual(logs.leaked(['hunter2secret']), []);
-  const { err, msg } = logs.only({ event: 'x' }) as { err: Record<string, unknown>; msg: unknown };
-  t.is(msg, undefined, 'the same words a second time');
-  t.like(err, { type: 'TypeError', message: 'went wrong with […]' });
-  t.regex(String(err.stack), /audit\.test\.ts/);
-  t.like(err.cause as object, { code: 'ECONNREFUSED', type: 'Error' });
-});
+test.serial(
+  '[T58] [T17] an error is logged by its name, words, code, place and causes, and by nothing it carries',
+  (t) => {
+    const logs = createLogs();
+    const inner = Object.assign(new Error('connect redis://u:hunter2secret@host:1 failed'), {
+      command: { name: 'auth', args: ['hunter2secret'] },
+      code: 'ECONNREFUSED',
+    });
+    const token = 'hunter2secret'.repeat(3);
+    const outer = Object.assign(new TypeError(`went wrong with ${token}`), {
+      response: { body: { refresh_token: 'hunter2secret' } },
+    });
+    outer.cause = inner;
+    createLog('trace', logs.sink).error({ event: 'x', err: outer });
+    t.deepEqual(logs.leaked(['hunter2secret']), []);
+    const { err, msg } = logs.only({ event: 'x' }) as {
+      err: Record<string, unknown>;
+      msg: unknown;
+    };
+    t.is(msg, undefined, 'the same words a second time');
+    t.like(err, { type: 'TypeError', message: 'went wrong with […]' });
+    t.regex(String(err.stack), /audit\.test\.ts/);
+    t.like(err.cause as object, { code: 'ECONNREFUSED', type: 'Error' });
+  },
+);

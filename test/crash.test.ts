@@ -60,44 +60,50 @@ const said = async (server: Crashing, event: string, times = 1): Promise<void> =
   }
 };
 
-test('[X40] an exception and a rejection that nobody caught are one line each, requests under way are finished, and the process ends with 1', async (t) => {
-  const server = await start(t);
-  const request = await beginRequest(t, server);
-  server.child.kill('SIGUSR2');
-  await said(server, 'crash');
-  t.deepEqual((await send(server.url, '/readyz')).json, { status: 'stopping' });
-  // Another one, while it is about to end.
-  server.child.kill('SIGHUP');
-  await said(server, 'crash', 2);
-  while (await send(server.url, '/healthz').then(Boolean, () => false)) await sleep(20);
-  t.regex(await request.finish(), /^HTTP\/1\.1 400 /);
-  t.is(await server.ended, 1);
+test.serial(
+  '[X40] an exception and a rejection that nobody caught are one line each, requests under way are finished, and the process ends with 1',
+  async (t) => {
+    const server = await start(t);
+    const request = await beginRequest(t, server);
+    server.child.kill('SIGUSR2');
+    await said(server, 'crash');
+    t.deepEqual((await send(server.url, '/readyz')).json, { status: 'stopping' });
+    // Another one, while it is about to end.
+    server.child.kill('SIGHUP');
+    await said(server, 'crash', 2);
+    while (await send(server.url, '/healthz').then(Boolean, () => false)) await sleep(20);
+    t.regex(await request.finish(), /^HTTP\/1\.1 400 /);
+    t.is(await server.ended, 1);
 
-  const [exception, rejection, ...more] = server.log().filter(({ event }) => event === 'crash');
-  t.deepEqual(more, []);
-  t.like(exception, { level: 60, origin: 'uncaughtException' });
-  t.is(exception!.err.type, 'TypeError');
-  t.regex(exception!.err.stack, /^ {4}at .*nobodyCatchesThis \(.*crash-on-signal\.ts:\d+:\d+\)/);
-  t.like(rejection, { level: 60, origin: 'unhandledRejection' });
-  t.is(rejection!.err.type, 'RangeError');
-  t.false(server.logText().includes(CANARY), 'what the message held');
-});
+    const [exception, rejection, ...more] = server.log().filter(({ event }) => event === 'crash');
+    t.deepEqual(more, []);
+    t.like(exception, { level: 60, origin: 'uncaughtException' });
+    t.is(exception!.err.type, 'TypeError');
+    t.regex(exception!.err.stack, /^ {4}at .*nobodyCatchesThis \(.*crash-on-signal\.ts:\d+:\d+\)/);
+    t.like(rejection, { level: 60, origin: 'unhandledRejection' });
+    t.is(rejection!.err.type, 'RangeError');
+    t.false(server.logText().includes(CANARY), 'what the message held');
+  },
+);
 
-test('[X40] errors that come again and again fill no log, and a request that is never answered holds nothing up for long', async (t) => {
-  const server = await start(t);
-  const { port, host } = new URL(server.url);
-  const socket = connect(Number(port), '127.0.0.1');
-  socket.on('error', () => {});
-  socket.write(`GET ${NEVER_ANSWERED} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-  t.is((await send(server.url, '/healthz')).status, 200);
-  const storm = setInterval(() => server.child.kill('SIGHUP'), 20);
-  t.teardown(() => clearInterval(storm));
-  // 5 s on a laptop; what is under way at SIGTERM gets 26.
-  const late = sleep(20_000, 'still there', { ref: false });
-  t.is(await Promise.race([server.ended, late]), 1);
-  const lines = server.log().filter(({ event }) => event === 'crash').length;
-  t.is(lines, 10);
-});
+test.serial(
+  '[X40] errors that come again and again fill no log, and a request that is never answered holds nothing up for long',
+  async (t) => {
+    const server = await start(t);
+    const { port, host } = new URL(server.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(`GET ${NEVER_ANSWERED} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    t.is((await send(server.url, '/healthz')).status, 200);
+    const storm = setInterval(() => server.child.kill('SIGHUP'), 20);
+    t.teardown(() => clearInterval(storm));
+    // 5 s on a laptop; what is under way at SIGTERM gets 26.
+    const late = sleep(20_000, 'still there', { ref: false });
+    t.is(await Promise.race([server.ended, late]), 1);
+    const lines = server.log().filter(({ event }) => event === 'crash').length;
+    t.is(lines, 10);
+  },
+);
 
 for (const [how, close, withinMs, expected] of [
   [
@@ -108,7 +114,7 @@ for (const [how, close, withinMs, expected] of [
   ],
   ['never ends', `new Promise(() => {})`, 1_200, { problem: 'it takes too long' }],
 ] as const) {
-  test(`[X25] a stop whose closing ${how} says so and ends with 1`, async (t) => {
+  test.serial(`[X25] a stop whose closing ${how} says so and ends with 1`, async (t) => {
     const script = `
       import { createLog } from './log.ts';
       import { endWith } from './process-end.ts';

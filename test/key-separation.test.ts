@@ -24,7 +24,7 @@ function hkdf(key: Uint8Array, info: string): Buffer {
     .digest();
 }
 
-test('[T52] no two purposes share a key, and none is a master key (property)', (t) => {
+test.serial('[T52] no two purposes share a key, and none is a master key (property)', (t) => {
   fc.assert(
     fc.property(
       fc.uniqueArray(master, { minLength: 1, maxLength: 3, selector: encode }),
@@ -41,7 +41,7 @@ test('[T52] no two purposes share a key, and none is a master key (property)', (
   t.is(new Set(PURPOSES).size, PURPOSES.length);
 });
 
-test('[T52] a key is HKDF of the master key and its label, and labels never change', (t) => {
+test.serial('[T52] a key is HKDF of the master key and its label, and labels never change', (t) => {
   const key = newMaster();
   // What is sealed and signed under them is in stores out there.
   t.deepEqual(PURPOSES, [
@@ -57,7 +57,7 @@ test('[T52] a key is HKDF of the master key and its label, and labels never chan
   }
 });
 
-test('[T52] what is made for one purpose is worth nothing in another', async (t) => {
+test.serial('[T52] what is made for one purpose is worth nothing in another', async (t) => {
   const key = newMaster();
   const secrets = createSecrets([key]);
   const code = secrets.mac('refresh-token', 'message');
@@ -84,60 +84,66 @@ test('[T52] what is made for one purpose is worth nothing in another', async (t)
   }
 });
 
-test('[T52] the first key makes, all that are listed take, and one that is gone is refused', async (t) => {
-  const [old, fresh] = [newMaster(), newMaster()];
-  const before = createSecrets([old]);
-  const during = createSecrets([fresh, old]);
-  const after = createSecrets([fresh]);
-  const code = before.mac('refresh-token', 'm');
-  const sealed = await before.seal('value', 'context' as Context);
-  t.true(during.verifyMac('refresh-token', 'm', code));
-  t.is(await during.open(sealed, 'context'), 'value');
-  t.is(during.cookieKeys[1], before.cookieKeys[0]);
-  t.false(after.verifyMac('refresh-token', 'm', code));
-  await t.throwsAsync(after.open(sealed, 'context'), { instanceOf: SealBroken });
-  t.false(after.cookieKeys.includes(before.cookieKeys[0]!));
-  t.not(during.mac('refresh-token', 'm'), code);
-  t.is(await after.open(await during.seal('value', 'context' as Context), 'context'), 'value');
-  t.true(after.verifyMac('refresh-token', 'm', during.mac('refresh-token', 'm')));
-});
+test.serial(
+  '[T52] the first key makes, all that are listed take, and one that is gone is refused',
+  async (t) => {
+    const [old, fresh] = [newMaster(), newMaster()];
+    const before = createSecrets([old]);
+    const during = createSecrets([fresh, old]);
+    const after = createSecrets([fresh]);
+    const code = before.mac('refresh-token', 'm');
+    const sealed = await before.seal('value', 'context' as Context);
+    t.true(during.verifyMac('refresh-token', 'm', code));
+    t.is(await during.open(sealed, 'context'), 'value');
+    t.is(during.cookieKeys[1], before.cookieKeys[0]);
+    t.false(after.verifyMac('refresh-token', 'm', code));
+    await t.throwsAsync(after.open(sealed, 'context'), { instanceOf: SealBroken });
+    t.false(after.cookieKeys.includes(before.cookieKeys[0]!));
+    t.not(during.mac('refresh-token', 'm'), code);
+    t.is(await after.open(await during.seal('value', 'context' as Context), 'context'), 'value');
+    t.true(after.verifyMac('refresh-token', 'm', during.mac('refresh-token', 'm')));
+  },
+);
 
-test('[T52] cookies, form codes, refresh tokens and seals of an old master key are taken while it is listed, and refused after', async (t) => {
-  const [old, fresh] = [newMaster(), newMaster()];
-  const env: Record<string, string> = { MASTER_KEYS: encode(old) };
-  const harness = await startHarness({ store: 'redis', env });
-  t.teardown(harness.close);
-  const { url } = harness;
-  const confidential = { token_endpoint_auth_method: 'client_secret_post' };
-  const client = (await register(url, confidential)).body;
-  const first = await connect(harness, { client });
-  const pages = [await openConsent(harness), await openConsent(harness)] as const;
+test.serial(
+  '[T52] cookies, form codes, refresh tokens and seals of an old master key are taken while it is listed, and refused after',
+  async (t) => {
+    const [old, fresh] = [newMaster(), newMaster()];
+    const env: Record<string, string> = { MASTER_KEYS: encode(old) };
+    const harness = await startHarness({ store: 'redis', env });
+    t.teardown(harness.close);
+    const { url } = harness;
+    const confidential = { token_endpoint_auth_method: 'client_secret_post' };
+    const client = (await register(url, confidential)).body;
+    const first = await connect(harness, { client });
+    const pages = [await openConsent(harness), await openConsent(harness)] as const;
 
-  env.MASTER_KEYS = `${encode(fresh)},${encode(old)}`;
-  await harness.restart();
-  t.is((await answerConsent(pages[0].page)).status, 200, 'cookies and form code');
-  const renewed = await refresh(url, client, first.tokens.refresh_token);
-  t.is(renewed.status, 200, 'refresh token and sealed client secret');
-  const call = (accessToken: string) => callTool(url, accessToken, 'listCompanies');
-  t.is((await call(renewed.body.access_token)).status, 200, 'sealed credential');
+    env.MASTER_KEYS = `${encode(fresh)},${encode(old)}`;
+    await harness.restart();
+    t.is((await answerConsent(pages[0].page)).status, 200, 'cookies and form code');
+    const renewed = await refresh(url, client, first.tokens.refresh_token);
+    t.is(renewed.status, 200, 'refresh token and sealed client secret');
+    const call = (accessToken: string) => callTool(url, accessToken, 'listCompanies');
+    t.is((await call(renewed.body.access_token)).status, 200, 'sealed credential');
 
-  // The signing keys are sealed anew, as an operator does before an old key goes.
-  const redis = new Redis(harness.redis!.url);
-  t.teardown(() => redis.disconnect());
-  const name = 'neonpanel-mcp:{keys}:signing';
-  const stored = (await redis.get(name))!;
-  const keys = await createSecrets([old]).open(stored.slice(VERSION_LENGTH), 'signing keys');
-  const sealed = await createSecrets([fresh]).seal(keys, sealContext.signingKeys());
-  await redis.set(name, stored.slice(0, VERSION_LENGTH) + sealed);
-  env.MASTER_KEYS = encode(fresh);
-  await harness.restart();
-  const late = await answerConsent(pages[1].page);
-  t.true([400, 403].includes(late.status), `cookies and form code: ${late.status}`);
-  t.is((await refresh(url, client, renewed.body.refresh_token)).status, 401, 'client secret');
-  t.is((await call(renewed.body.access_token)).status, 401, 'credential');
-  const open = await connect(harness);
-  t.is((await call(open.tokens.access_token)).status, 200, 'a new connection works');
-});
+    // The signing keys are sealed anew, as an operator does before an old key goes.
+    const redis = new Redis(harness.redis!.url);
+    t.teardown(() => redis.disconnect());
+    const name = 'neonpanel-mcp:{keys}:signing';
+    const stored = (await redis.get(name))!;
+    const keys = await createSecrets([old]).open(stored.slice(VERSION_LENGTH), 'signing keys');
+    const sealed = await createSecrets([fresh]).seal(keys, sealContext.signingKeys());
+    await redis.set(name, stored.slice(0, VERSION_LENGTH) + sealed);
+    env.MASTER_KEYS = encode(fresh);
+    await harness.restart();
+    const late = await answerConsent(pages[1].page);
+    t.true([400, 403].includes(late.status), `cookies and form code: ${late.status}`);
+    t.is((await refresh(url, client, renewed.body.refresh_token)).status, 401, 'client secret');
+    t.is((await call(renewed.body.access_token)).status, 401, 'credential');
+    const open = await connect(harness);
+    t.is((await call(open.tokens.access_token)).status, 200, 'a new connection works');
+  },
+);
 
 /** Where and how something secret is compared. */
 const COMPARISONS: readonly [what: string, file: string, how: RegExp][] = [
@@ -161,31 +167,34 @@ const COMPARISONS: readonly [what: string, file: string, how: RegExp][] = [
   ],
 ];
 
-test('[T72] every secret is compared in constant time', (t) => {
+test.serial('[T72] every secret is compared in constant time', (t) => {
   for (const [what, file, how] of COMPARISONS) {
     t.regex(readFileSync(join(ROOT, file), 'utf8').replace(/\s+/g, ' '), how, what);
   }
 });
 
-test('[T72] the comparison tells same from different, whatever the lengths (property)', (t) => {
-  const secrets = createSecrets([newMaster()]);
-  const code = secrets.mac('consent', 'm');
-  t.true(isSame(code, code));
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.nat(42), (text, at) => {
-      const changed = code.slice(0, at) + (code[at] === 'A' ? 'Q' : 'A') + code.slice(at + 1);
-      return (
-        isSame(text, text) &&
-        !isSame(text, `${text}x`) &&
-        !isSame(`${text}x`, `${text}é`) &&
-        !isSame(code, changed) &&
-        !secrets.verifyMac('consent', 'm', text) &&
-        !secrets.verifyMac('consent', 'm', code.slice(0, at))
-      );
-    }),
-    { numRuns: 10_000 },
-  );
-});
+test.serial(
+  '[T72] the comparison tells same from different, whatever the lengths (property)',
+  (t) => {
+    const secrets = createSecrets([newMaster()]);
+    const code = secrets.mac('consent', 'm');
+    t.true(isSame(code, code));
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.nat(42), (text, at) => {
+        const changed = code.slice(0, at) + (code[at] === 'A' ? 'Q' : 'A') + code.slice(at + 1);
+        return (
+          isSame(text, text) &&
+          !isSame(text, `${text}x`) &&
+          !isSame(`${text}x`, `${text}é`) &&
+          !isSame(code, changed) &&
+          !secrets.verifyMac('consent', 'm', text) &&
+          !secrets.verifyMac('consent', 'm', code.slice(0, at))
+        );
+      }),
+      { numRuns: 10_000 },
+    );
+  },
+);
 
 /** Names of what must not be compared byte by byte until the first difference. */
 const SECRET_NAME =
@@ -198,20 +207,23 @@ const HARMLESS: Readonly<Record<string, string>> = {
   'sqliteCode(error) !== FULL': 'an error code',
 };
 
-test('[T72] no comparison in the sources takes a secret by === (list of exceptions)', (t) => {
-  const files = globSync('{auth,adapters,http,keys,mcp}/**/*.ts', { cwd: ROOT });
-  const found = files.flatMap((file) => {
-    const source = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
-    return [...source.matchAll(/([\w.?!()[\]]+) [!=]== ([\w.?!()[\]]+|'[^']*'|`[^`]*`)/g)]
-      .filter(([, left, right]) => !isConstant(left!) && !isConstant(right!))
-      .filter(([, left, right]) => [left!, right!].some((side) => SECRET_NAME.test(bare(side))))
-      .map(([text]) => `${file}: ${text}`);
-  });
-  t.deepEqual(
-    found.filter((text) => !Object.keys(HARMLESS).some((part) => text.includes(part))),
-    [],
-  );
-});
+test.serial(
+  '[T72] no comparison in the sources takes a secret by === (list of exceptions)',
+  (t) => {
+    const files = globSync('{auth,adapters,http,keys,mcp}/**/*.ts', { cwd: ROOT });
+    const found = files.flatMap((file) => {
+      const source = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '');
+      return [...source.matchAll(/([\w.?!()[\]]+) [!=]== ([\w.?!()[\]]+|'[^']*'|`[^`]*`)/g)]
+        .filter(([, left, right]) => !isConstant(left!) && !isConstant(right!))
+        .filter(([, left, right]) => [left!, right!].some((side) => SECRET_NAME.test(bare(side))))
+        .map(([text]) => `${file}: ${text}`);
+    });
+    t.deepEqual(
+      found.filter((text) => !Object.keys(HARMLESS).some((part) => text.includes(part))),
+      [],
+    );
+  },
+);
 
 const bare = (expression: string) => expression.replace(/[!?]/g, '');
 const isConstant = (side: string) =>

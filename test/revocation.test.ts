@@ -26,7 +26,7 @@ for (const [name, pick] of [
   ['refresh token', (tokens: { refresh_token: string }) => tokens.refresh_token],
   ['access token', (tokens: { access_token: string }) => tokens.access_token],
 ] as const) {
-  test(`[T36] [D7] revoking the ${name} ends the grant on every instance`, async (t) => {
+  test.serial(`[T36] [D7] revoking the ${name} ends the grant on every instance`, async (t) => {
     const { client, tokens } = await connect(harness);
     for (const instance of instances) {
       t.is((await callMcp(instance, tokens.access_token, 'tools/list')).status, 200);
@@ -39,21 +39,24 @@ for (const [name, pick] of [
   });
 }
 
-test('revoking leaves the user’s other connections alone', async (t) => {
+test.serial('revoking leaves the user’s other connections alone', async (t) => {
   const one = await connect(harness);
   const other = await connect(harness, { client: one.client });
   await revoke(one.client, one.tokens.refresh_token);
   t.is((await refresh(url, other.client, other.tokens.refresh_token)).status, 200);
 });
 
-test('an older generation still ends the grant: whoever disconnects may hold an old copy', async (t) => {
-  const { client, tokens } = await connect(harness);
-  const renewed = await refresh(url, client, tokens.refresh_token);
-  t.is((await revoke(client, tokens.refresh_token)).status, 200);
-  t.is(errorOf(await refresh(url, client, renewed.body.refresh_token)), 'invalid_grant');
-});
+test.serial(
+  'an older generation still ends the grant: whoever disconnects may hold an old copy',
+  async (t) => {
+    const { client, tokens } = await connect(harness);
+    const renewed = await refresh(url, client, tokens.refresh_token);
+    t.is((await revoke(client, tokens.refresh_token)).status, 200);
+    t.is(errorOf(await refresh(url, client, renewed.body.refresh_token)), 'invalid_grant');
+  },
+);
 
-test('[T14] another client’s request is answered the same and does nothing', async (t) => {
+test.serial('[T14] another client’s request is answered the same and does nothing', async (t) => {
   const { client, tokens } = await connect(harness);
   const stranger = (await register(url)).body;
   for (const token of [
@@ -68,27 +71,30 @@ test('[T14] another client’s request is answered the same and does nothing', a
   t.is((await refresh(url, client, tokens.refresh_token)).status, 200);
 });
 
-test('revocation with a wrong hint works, without a token or with two is refused', async (t) => {
-  const { client, tokens } = await connect(harness);
-  const base = clientParameters(client);
-  t.is(errorOf(await postForm(`${url}/oauth2/revoke`, base)), 'invalid_request');
-  const twice = await fetch(`${url}/oauth2/revoke`, {
-    method: 'POST',
-    body: new URLSearchParams([
-      ['token', 'a'],
-      ['token', 'b'],
-      ['client_id', client.client_id],
-    ]),
-  });
-  t.is(twice.status, 400);
-  t.is(
-    (await revoke(client, tokens.refresh_token, { token_type_hint: 'access_token' })).status,
-    200,
-  );
-  t.is(errorOf(await refresh(url, client, tokens.refresh_token)), 'invalid_grant');
-});
+test.serial(
+  'revocation with a wrong hint works, without a token or with two is refused',
+  async (t) => {
+    const { client, tokens } = await connect(harness);
+    const base = clientParameters(client);
+    t.is(errorOf(await postForm(`${url}/oauth2/revoke`, base)), 'invalid_request');
+    const twice = await fetch(`${url}/oauth2/revoke`, {
+      method: 'POST',
+      body: new URLSearchParams([
+        ['token', 'a'],
+        ['token', 'b'],
+        ['client_id', client.client_id],
+      ]),
+    });
+    t.is(twice.status, 400);
+    t.is(
+      (await revoke(client, tokens.refresh_token, { token_type_hint: 'access_token' })).status,
+      200,
+    );
+    t.is(errorOf(await refresh(url, client, tokens.refresh_token)), 'invalid_grant');
+  },
+);
 
-test('an unknown client can’t revoke, a confidential one must authenticate', async (t) => {
+test.serial('an unknown client can’t revoke, a confidential one must authenticate', async (t) => {
   const { client, tokens } = await connect(harness, { metadata: CONFIDENTIAL });
   const unknown = { ...client, client_id: 'unknown-client' };
   t.is(errorOf(await revoke(unknown, tokens.refresh_token)), 'invalid_client');
@@ -97,7 +103,7 @@ test('an unknown client can’t revoke, a confidential one must authenticate', a
   t.is((await refresh(url, client, tokens.refresh_token)).status, 200);
 });
 
-test('a confidential client introspects its own tokens, and sees them end', async (t) => {
+test.serial('a confidential client introspects its own tokens, and sees them end', async (t) => {
   const { client, tokens } = await connect(harness, { metadata: CONFIDENTIAL });
   const access = await introspect(client, tokens.access_token);
   t.like(access.body, {
@@ -126,7 +132,7 @@ test('a confidential client introspects its own tokens, and sees them end', asyn
   }
 });
 
-test('[T50] introspection tells public and foreign clients nothing', async (t) => {
+test.serial('[T50] introspection tells public and foreign clients nothing', async (t) => {
   const { client, tokens } = await connect(harness);
   const foreign = (await register(url, CONFIDENTIAL)).body;
   for (const asking of [client, foreign]) {

@@ -254,46 +254,49 @@ async function traced(t: ExecutionContext) {
   return { harness, callback, masterKey, clientSecret: body.client_secret };
 }
 
-test('[T17] [D10] a credential that was moved to another user’s grant opens for neither of them', async (t) => {
-  const clock = createClock();
-  const harness = await startHarness({ now: clock.now });
-  t.teardown(harness.close);
-  const [ada, bruno] = usersOf(harness);
-  const one = await connect(harness, { user: ada });
-  const two = await connect(harness, { user: bruno });
-  const tags = [grantOf(one.code), grantOf(two.code)] as const;
-  const tokens = [one.tokens.access_token, two.tokens.access_token];
-  const companies = () => Promise.all(tokens.map((token) => companiesOf(harness, token)));
-  const before = await companies();
-  t.deepEqual(before, [[201, 202, 203], [301]]);
-  const asked = harness.sandbox.recorder.requests().length;
+test.serial(
+  '[T17] [D10] a credential that was moved to another user’s grant opens for neither of them',
+  async (t) => {
+    const clock = createClock();
+    const harness = await startHarness({ now: clock.now });
+    t.teardown(harness.close);
+    const [ada, bruno] = usersOf(harness);
+    const one = await connect(harness, { user: ada });
+    const two = await connect(harness, { user: bruno });
+    const tags = [grantOf(one.code), grantOf(two.code)] as const;
+    const tokens = [one.tokens.access_token, two.tokens.access_token];
+    const companies = () => Promise.all(tokens.map((token) => companiesOf(harness, token)));
+    const before = await companies();
+    t.deepEqual(before, [[201, 202, 203], [301]]);
+    const asked = harness.sandbox.recorder.requests().length;
 
-  const refusesBoth = async (how: string) => {
+    const refusesBoth = async (how: string) => {
+      clock.advance(1_000);
+      for (const token of tokens) {
+        const { status, headers, body } = await callTool(harness.url, token, 'listCompanies');
+        t.is(status, 401, how);
+        t.regex(headers.get('www-authenticate')!, /error="invalid_token"/);
+        t.is(body.result, undefined);
+      }
+    };
+    swap(harness.dataDir, 'credential', tags);
+    await refusesBoth('credentials swapped');
+    swap(harness.dataDir, 'grant', tags);
+    await refusesBoth('grants and credentials swapped');
+    swap(harness.dataDir, 'credential', tags);
+    await refusesBoth('grants swapped');
+    t.is(harness.sandbox.recorder.requests().length, asked, 'NeonPanel was not asked');
+
+    swap(harness.dataDir, 'grant', tags);
     clock.advance(1_000);
-    for (const token of tokens) {
-      const { status, headers, body } = await callTool(harness.url, token, 'listCompanies');
-      t.is(status, 401, how);
-      t.regex(headers.get('www-authenticate')!, /error="invalid_token"/);
-      t.is(body.result, undefined);
-    }
-  };
-  swap(harness.dataDir, 'credential', tags);
-  await refusesBoth('credentials swapped');
-  swap(harness.dataDir, 'grant', tags);
-  await refusesBoth('grants and credentials swapped');
-  swap(harness.dataDir, 'credential', tags);
-  await refusesBoth('grants swapped');
-  t.is(harness.sandbox.recorder.requests().length, asked, 'NeonPanel was not asked');
-
-  swap(harness.dataDir, 'grant', tags);
-  clock.advance(1_000);
-  t.deepEqual(await companies(), before);
-});
+    t.deepEqual(await companies(), before);
+  },
+);
 
 const withAnotherLast = (text: string): string =>
   text.slice(0, -1) + (text.endsWith('_') ? '-' : '_');
 
-test('[T17] a changed credential is refused as a whole', async (t) => {
+test.serial('[T17] a changed credential is refused as a whole', async (t) => {
   const clock = createClock();
   const harness = await startHarness({ now: clock.now });
   t.teardown(harness.close);
@@ -320,88 +323,97 @@ test('[T17] a changed credential is refused as a whole', async (t) => {
   }
 });
 
-test('[D10] with a new master key in front, old records open and new ones are sealed under it', async (t) => {
-  const [old, fresh] = [newKey(), newKey()];
-  const env: Record<string, string> = { MASTER_KEYS: old };
-  const harness = await startHarness({ env });
-  t.teardown(harness.close);
-  const [ada, bruno] = usersOf(harness);
-  const before = await connect(harness, { user: ada });
-  const started = await openConsent(harness);
-  const oldKid = sealedBy(harness, grantOf(before.code));
+test.serial(
+  '[D10] with a new master key in front, old records open and new ones are sealed under it',
+  async (t) => {
+    const [old, fresh] = [newKey(), newKey()];
+    const env: Record<string, string> = { MASTER_KEYS: old };
+    const harness = await startHarness({ env });
+    t.teardown(harness.close);
+    const [ada, bruno] = usersOf(harness);
+    const before = await connect(harness, { user: ada });
+    const started = await openConsent(harness);
+    const oldKid = sealedBy(harness, grantOf(before.code));
 
-  env.MASTER_KEYS = `${fresh},${old}`;
-  await harness.restart();
-  t.deepEqual(await companiesOf(harness, before.tokens.access_token), [201, 202, 203]);
-  // A page shown under the old key is answered under the new one.
-  t.is((await answerConsent(started.page)).status, 200);
-  const after = await connect(harness, { user: bruno });
-  const newKid = sealedBy(harness, grantOf(after.code));
-  t.not(newKid, oldKid);
-  t.is(sealedBy(harness, grantOf(before.code)), oldKid);
-  const renewed = await refresh(harness.url, before.client, before.tokens.refresh_token);
-  t.is(renewed.status, 200);
+    env.MASTER_KEYS = `${fresh},${old}`;
+    await harness.restart();
+    t.deepEqual(await companiesOf(harness, before.tokens.access_token), [201, 202, 203]);
+    // A page shown under the old key is answered under the new one.
+    t.is((await answerConsent(started.page)).status, 200);
+    const after = await connect(harness, { user: bruno });
+    const newKid = sealedBy(harness, grantOf(after.code));
+    t.not(newKid, oldKid);
+    t.is(sealedBy(harness, grantOf(before.code)), oldKid);
+    const renewed = await refresh(harness.url, before.client, before.tokens.refresh_token);
+    t.is(renewed.status, 200);
 
-  // A credential that is written again is sealed under the first key.
-  harness.sandbox.faults.set('expired-token', { times: 1 });
-  t.deepEqual(await companiesOf(harness, renewed.body.access_token), [201, 202, 203]);
-  t.is(sealedBy(harness, grantOf(before.code)), newKid);
-});
+    // A credential that is written again is sealed under the first key.
+    harness.sandbox.faults.set('expired-token', { times: 1 });
+    t.deepEqual(await companiesOf(harness, renewed.body.access_token), [201, 202, 203]);
+    t.is(sealedBy(harness, grantOf(before.code)), newKid);
+  },
+);
 
-test('[D10] without the key they were sealed under, people sign in again and nothing fails with 500', async (t) => {
-  const [old, fresh] = [newKey(), newKey()];
-  const env: Record<string, string> = { MASTER_KEYS: old };
-  const harness = await startHarness({ env });
-  t.teardown(harness.close);
-  const { url, sandbox } = harness;
-  const before = await connect(harness);
-  const secretive = await register(url, { token_endpoint_auth_method: 'client_secret_post' });
-  const started = await openConsent(harness, { client: before.client });
-  const upstream = await approve(harness, started);
-  started.browser.stopAt(isCallback);
-  const callback = (await answerLogin(await started.browser.goto(upstream), sandbox.users[0]!))
-    .stoppedAt!;
+test.serial(
+  '[D10] without the key they were sealed under, people sign in again and nothing fails with 500',
+  async (t) => {
+    const [old, fresh] = [newKey(), newKey()];
+    const env: Record<string, string> = { MASTER_KEYS: old };
+    const harness = await startHarness({ env });
+    t.teardown(harness.close);
+    const { url, sandbox } = harness;
+    const before = await connect(harness);
+    const secretive = await register(url, { token_endpoint_auth_method: 'client_secret_post' });
+    const started = await openConsent(harness, { client: before.client });
+    const upstream = await approve(harness, started);
+    started.browser.stopAt(isCallback);
+    const callback = (await answerLogin(await started.browser.goto(upstream), sandbox.users[0]!))
+      .stoppedAt!;
 
-  const [oldSecrets, freshSecrets] = [old, fresh].map((key) =>
-    createSecrets([new Uint8Array(Buffer.from(key, 'base64url'))]),
-  );
-  const signing = storedRecords(harness).find((r) => r.tag === 'keys' && r.kind === 'signing')!;
-  const keys = await oldSecrets!.open(signing.value, 'signing keys');
-  const value = await freshSecrets!.seal(keys, sealContext.signingKeys());
-  tamper(harness.dataDir, (rows) => [
-    { ...rows.find((r) => r.tag === 'keys' && r.kind === 'signing')!, value },
-  ]);
-  env.MASTER_KEYS = fresh;
-  await harness.restart();
+    const [oldSecrets, freshSecrets] = [old, fresh].map((key) =>
+      createSecrets([new Uint8Array(Buffer.from(key, 'base64url'))]),
+    );
+    const signing = storedRecords(harness).find((r) => r.tag === 'keys' && r.kind === 'signing')!;
+    const keys = await oldSecrets!.open(signing.value, 'signing keys');
+    const value = await freshSecrets!.seal(keys, sealContext.signingKeys());
+    tamper(harness.dataDir, (rows) => [
+      { ...rows.find((r) => r.tag === 'keys' && r.kind === 'signing')!, value },
+    ]);
+    env.MASTER_KEYS = fresh;
+    await harness.restart();
 
-  const call = await callTool(url, before.tokens.access_token, 'listCompanies');
-  t.is(call.status, 401);
-  t.truthy(call.headers.get('www-authenticate'));
-  const renewal = await refresh(url, before.client, before.tokens.refresh_token);
-  t.is(renewal.status, 400);
-  t.like(renewal.body, { error: 'invalid_grant' });
-  refusedByPage(t, harness, await started.browser.goto(callback), 400);
+    const call = await callTool(url, before.tokens.access_token, 'listCompanies');
+    t.is(call.status, 401);
+    t.truthy(call.headers.get('www-authenticate'));
+    const renewal = await refresh(url, before.client, before.tokens.refresh_token);
+    t.is(renewal.status, 400);
+    t.like(renewal.body, { error: 'invalid_grant' });
+    refusedByPage(t, harness, await started.browser.goto(callback), 400);
 
-  // A client whose secret can no longer be compared is unknown: it registers itself anew.
-  const lost = await refresh(url, secretive.body, 'x');
-  t.is(lost.status, 401);
-  t.like(lost.body, { error: 'invalid_client' });
+    // A client whose secret can no longer be compared is unknown: it registers itself anew.
+    const lost = await refresh(url, secretive.body, 'x');
+    t.is(lost.status, 401);
+    t.like(lost.body, { error: 'invalid_client' });
 
-  const again = await connect(harness, { client: before.client });
-  t.deepEqual(await companiesOf(harness, again.tokens.access_token), [201, 202, 203]);
-  t.deepEqual(harness.logs.find({ event: 'request', status: 500 }), []);
-});
+    const again = await connect(harness, { client: before.client });
+    t.deepEqual(await companiesOf(harness, again.tokens.access_token), [201, 202, 203]);
+    t.deepEqual(harness.logs.find({ event: 'request', status: 500 }), []);
+  },
+);
 
-test('[X28] a server whose signing keys it cannot open refuses to start, in one line', async (t) => {
-  const harness = await startHarness({ env: { MASTER_KEYS: newKey() } });
-  t.teardown(harness.close);
-  const config = loadConfig({
-    PORT: String(await freePort()),
-    DATA_DIR: harness.dataDir,
-    NEONPANEL_URL: harness.sandbox.url,
-    MASTER_KEYS: newKey(),
-  });
-  const error = await t.throwsAsync(startApp(config, { log: createLog('silent') }));
-  t.regex(error!.message, /master key/i);
-  t.false(error!.message.includes('\n'));
-});
+test.serial(
+  '[X28] a server whose signing keys it cannot open refuses to start, in one line',
+  async (t) => {
+    const harness = await startHarness({ env: { MASTER_KEYS: newKey() } });
+    t.teardown(harness.close);
+    const config = loadConfig({
+      PORT: String(await freePort()),
+      DATA_DIR: harness.dataDir,
+      NEONPANEL_URL: harness.sandbox.url,
+      MASTER_KEYS: newKey(),
+    });
+    const error = await t.throwsAsync(startApp(config, { log: createLog('silent') }));
+    t.regex(error!.message, /master key/i);
+    t.false(error!.message.includes('\n'));
+  },
+);

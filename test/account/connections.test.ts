@@ -341,7 +341,7 @@ test.serial(
   },
 );
 
-test('what the store does not take is kept, and written when it is back', async (t) => {
+test.serial('what the store does not take is kept, and written when it is back', async (t) => {
   const map = createMapStore({ now: clock.now });
   let isAway = true;
   const away = {
@@ -369,70 +369,73 @@ test('what the store does not take is kept, and written when it is back', async 
   );
 });
 
-test('calls that come while others are written, or while the store is away, wait for the next half minute', async (t) => {
-  const ownClock = createClock();
-  const map = createMapStore({ now: ownClock.now });
-  let commits = 0;
-  let isAway = false;
-  let release = () => {};
-  let gate = Promise.resolve();
-  const slow = new Proxy(map, {
-    get(target, name) {
-      if (name !== 'commit') return target[name as keyof Store];
-      return async (...writes: Parameters<Store['commit']>) => {
-        commits += 1;
-        await gate;
-        if (isAway) throw new StoreUnavailable('away');
-        return target.commit(...writes);
-      };
-    },
-  });
-  const connections = createConnections({
-    ...{ store: slow, log, grantLifetimeSeconds: LIFETIME_SECONDS },
-    ...{ now: ownClock.now, lookEveryMs: 5 },
-  });
-  // More than are written side by side.
-  const users = Array.from({ length: 60 }, (_, i) => String(i));
-  const callAll = () => {
-    for (const accountId of users) connections.called({ grantId: `g${accountId}`, accountId });
-  };
-  const calls = async (accountId: string) => {
-    const { connections: uses } = await connections.of(accountId);
-    return uses[`g${accountId}`]?.calls;
-  };
-  const committed = async (count: number) => {
-    for (let tries = 0; commits < count && tries < 400; tries++) await wait(5);
-    // Several looks later it is still so.
-    await wait(60);
-    return commits;
-  };
-  callAll();
-  gate = new Promise((resolve) => (release = resolve));
-  ownClock.advance(30_000);
-  t.is(await committed(50), 50);
-  callAll();
-  release();
-  await committed(60);
-  callAll();
-  t.is(await committed(60), 60, 'not with the next look');
-  ownClock.advance(30_000);
-  t.is(await committed(120), 120);
-  t.deepEqual([await calls('0'), await calls('59')], [3, 3]);
+test.serial(
+  'calls that come while others are written, or while the store is away, wait for the next half minute',
+  async (t) => {
+    const ownClock = createClock();
+    const map = createMapStore({ now: ownClock.now });
+    let commits = 0;
+    let isAway = false;
+    let release = () => {};
+    let gate = Promise.resolve();
+    const slow = new Proxy(map, {
+      get(target, name) {
+        if (name !== 'commit') return target[name as keyof Store];
+        return async (...writes: Parameters<Store['commit']>) => {
+          commits += 1;
+          await gate;
+          if (isAway) throw new StoreUnavailable('away');
+          return target.commit(...writes);
+        };
+      },
+    });
+    const connections = createConnections({
+      ...{ store: slow, log, grantLifetimeSeconds: LIFETIME_SECONDS },
+      ...{ now: ownClock.now, lookEveryMs: 5 },
+    });
+    // More than are written side by side.
+    const users = Array.from({ length: 60 }, (_, i) => String(i));
+    const callAll = () => {
+      for (const accountId of users) connections.called({ grantId: `g${accountId}`, accountId });
+    };
+    const calls = async (accountId: string) => {
+      const { connections: uses } = await connections.of(accountId);
+      return uses[`g${accountId}`]?.calls;
+    };
+    const committed = async (count: number) => {
+      for (let tries = 0; commits < count && tries < 400; tries++) await wait(5);
+      // Several looks later it is still so.
+      await wait(60);
+      return commits;
+    };
+    callAll();
+    gate = new Promise((resolve) => (release = resolve));
+    ownClock.advance(30_000);
+    t.is(await committed(50), 50);
+    callAll();
+    release();
+    await committed(60);
+    callAll();
+    t.is(await committed(60), 60, 'not with the next look');
+    ownClock.advance(30_000);
+    t.is(await committed(120), 120);
+    t.deepEqual([await calls('0'), await calls('59')], [3, 3]);
 
-  isAway = true;
-  callAll();
-  ownClock.advance(30_000);
-  t.is(await committed(180), 180);
-  t.is(await committed(180), 180, 'what is away is not asked with every look');
-  ownClock.advance(30_000);
-  t.is(await committed(240), 240);
-  isAway = false;
-  callAll();
-  ownClock.advance(30_000);
-  t.is(await committed(300), 300);
-  t.deepEqual([await calls('0'), await calls('59')], [5, 5]);
-  await connections.close();
-});
+    isAway = true;
+    callAll();
+    ownClock.advance(30_000);
+    t.is(await committed(180), 180);
+    t.is(await committed(180), 180, 'what is away is not asked with every look');
+    ownClock.advance(30_000);
+    t.is(await committed(240), 240);
+    isAway = false;
+    callAll();
+    ownClock.advance(30_000);
+    t.is(await committed(300), 300);
+    t.deepEqual([await calls('0'), await calls('59')], [5, 5]);
+    await connections.close();
+  },
+);
 
 const NOW = 1_000_000_000_000;
 const DAY_MS = 86_400_000;
@@ -451,59 +454,71 @@ const change = fc
     },
   ]);
 
-test('changes may be written one by one or all at once, by whichever instance: the list says the same (property)', (t) => {
-  const apply = (list: ConnectionList, changes: ReadonlyMap<string, Change>) =>
-    applyChanges(list, changes, NOW, DAY_MS);
-  fc.assert(
-    fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
-      const oneByOne = changes.reduce((list, each) => apply(list, new Map([each])), NO_CONNECTIONS);
-      const together = new Map<string, Change>();
-      for (const [id, each] of changes) together.set(id, combine(together.get(id), each));
-      const atOnce = apply(NO_CONNECTIONS, together);
-      const over = new Set(changes.filter(([, { ended }]) => ended).map(([id]) => id));
-      t.deepEqual(atOnce.ended.map((each) => each.grantId).sort(), [...over].sort());
-      for (const list of [oneByOne, atOnce]) {
-        for (const id of Object.keys(list.connections)) t.false(over.has(id));
-        for (const [id, { calls }] of Object.entries(list.connections)) {
-          const all = changes.filter(([of]) => of === id).map(([, each]) => each.calls ?? 0);
-          t.is(
-            calls,
-            all.reduce((sum, each) => sum + each, 0),
-          );
+test.serial(
+  'changes may be written one by one or all at once, by whichever instance: the list says the same (property)',
+  (t) => {
+    const apply = (list: ConnectionList, changes: ReadonlyMap<string, Change>) =>
+      applyChanges(list, changes, NOW, DAY_MS);
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
+        const oneByOne = changes.reduce(
+          (list, each) => apply(list, new Map([each])),
+          NO_CONNECTIONS,
+        );
+        const together = new Map<string, Change>();
+        for (const [id, each] of changes) together.set(id, combine(together.get(id), each));
+        const atOnce = apply(NO_CONNECTIONS, together);
+        const over = new Set(changes.filter(([, { ended }]) => ended).map(([id]) => id));
+        t.deepEqual(atOnce.ended.map((each) => each.grantId).sort(), [...over].sort());
+        for (const list of [oneByOne, atOnce]) {
+          for (const id of Object.keys(list.connections)) t.false(over.has(id));
+          for (const [id, { calls }] of Object.entries(list.connections)) {
+            const all = changes.filter(([of]) => of === id).map(([, each]) => each.calls ?? 0);
+            t.is(
+              calls,
+              all.reduce((sum, each) => sum + each, 0),
+            );
+          }
         }
-      }
-      t.deepEqual(Object.keys(oneByOne.connections).sort(), Object.keys(atOnce.connections).sort());
-    }),
-    { numRuns: 300 },
-  );
-});
+        t.deepEqual(
+          Object.keys(oneByOne.connections).sort(),
+          Object.keys(atOnce.connections).sort(),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  },
+);
 
-test('[D11] a list keeps what is alive or ended lately, within bounds, and lives as long as that', (t) => {
-  const ends = (id: string, endsAt: number): [string, Change] => [id, { endsAt }];
-  const many = Array.from({ length: MAX_LISTED + 3 }, (_, i) => ends(`g${i}`, NOW + DAY_MS + i));
-  const full = applyChanges(NO_CONNECTIONS, new Map(many), NOW, DAY_MS);
-  t.is(Object.keys(full.connections).length, MAX_LISTED);
-  t.true(full.isIncomplete);
-  t.false('g0' in full.connections, 'those that would end first have gone');
-  t.true(JSON.stringify(full).length < 64_000);
-  t.is(
-    lifetimeOf(full, NOW),
-    (DAY_MS + MAX_LISTED + 2) / 1000 + 1 - ((MAX_LISTED + 2) % 1000) / 1000,
-  );
+test.serial(
+  '[D11] a list keeps what is alive or ended lately, within bounds, and lives as long as that',
+  (t) => {
+    const ends = (id: string, endsAt: number): [string, Change] => [id, { endsAt }];
+    const many = Array.from({ length: MAX_LISTED + 3 }, (_, i) => ends(`g${i}`, NOW + DAY_MS + i));
+    const full = applyChanges(NO_CONNECTIONS, new Map(many), NOW, DAY_MS);
+    t.is(Object.keys(full.connections).length, MAX_LISTED);
+    t.true(full.isIncomplete);
+    t.false('g0' in full.connections, 'those that would end first have gone');
+    t.true(JSON.stringify(full).length < 64_000);
+    t.is(
+      lifetimeOf(full, NOW),
+      (DAY_MS + MAX_LISTED + 2) / 1000 + 1 - ((MAX_LISTED + 2) % 1000) / 1000,
+    );
 
-  const later = applyChanges(
-    full,
-    new Map([ends('new', NOW + 3 * DAY_MS)]),
-    NOW + 2 * DAY_MS,
-    DAY_MS,
-  );
-  t.deepEqual(Object.keys(later.connections), ['new']);
-  const over = Array.from({ length: MAX_ENDED + 2 }, (_, i): [string, Change] => [
-    `e${i}`,
-    { ended: endedFacts(`e${i}`, { clientId: 'c' } as Grant, 'app', NOW + i) },
-  ]);
-  const ended = applyChanges(NO_CONNECTIONS, new Map(over), NOW, DAY_MS);
-  t.is(ended.ended.length, MAX_ENDED);
-  t.is(ended.ended[0]!.grantId, `e${MAX_ENDED + 1}`, 'the newest first');
-  t.deepEqual(applyChanges(ended, new Map(), NOW + ENDED_SHOWN_MS + MINUTE_MS, DAY_MS).ended, []);
-});
+    const later = applyChanges(
+      full,
+      new Map([ends('new', NOW + 3 * DAY_MS)]),
+      NOW + 2 * DAY_MS,
+      DAY_MS,
+    );
+    t.deepEqual(Object.keys(later.connections), ['new']);
+    const over = Array.from({ length: MAX_ENDED + 2 }, (_, i): [string, Change] => [
+      `e${i}`,
+      { ended: endedFacts(`e${i}`, { clientId: 'c' } as Grant, 'app', NOW + i) },
+    ]);
+    const ended = applyChanges(NO_CONNECTIONS, new Map(over), NOW, DAY_MS);
+    t.is(ended.ended.length, MAX_ENDED);
+    t.is(ended.ended[0]!.grantId, `e${MAX_ENDED + 1}`, 'the newest first');
+    t.deepEqual(applyChanges(ended, new Map(), NOW + ENDED_SHOWN_MS + MINUTE_MS, DAY_MS).ended, []);
+  },
+);

@@ -43,56 +43,59 @@ const masterKey = () => randomBytes(32).toString('base64url');
 
 // ------------------------------------------------------------------------ neonpanel register
 
-test('[N52] register makes our client there, prints the environment, and keeps the registration token sealed', async (t) => {
-  const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3999' });
-  const dry = await run(env, 'neonpanel', 'register', '--dry-run');
-  t.is(dry.code, 0);
-  t.regex(dry.out, /http:\/\/localhost:3999\/oauth2\/authorize\/callback/);
-  t.regex(dry.out, /There is no store at .* yet, so it is made/);
-  t.deepEqual(readdirSync(env.DATA_DIR), [], 'a dry run makes nothing');
-  t.is((await run(env, 'neonpanel', 'register')).code, 6);
-  t.deepEqual(readdirSync(env.DATA_DIR), []);
-  const made = await run(env, 'neonpanel', 'register', '--yes');
-  t.is(made.code, 0, made.err);
-  const [, id] = /^NEONPANEL_CLIENT_ID=(\S+)$/m.exec(made.out)!;
-  t.true(made.err.includes(`"neonpanel_client":"${id}"`), 'the audit log names it');
-  const requests = harness.sandbox.recorder.requests();
-  const { body } = requests.findLast(({ path }) => path === '/oauth2/register')!;
-  t.deepEqual(JSON.parse(String(body)).redirect_uris, [
-    'http://localhost:3999/oauth2/authorize/callback',
-  ]);
+test.serial(
+  '[N52] register makes our client there, prints the environment, and keeps the registration token sealed',
+  async (t) => {
+    const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3999' });
+    const dry = await run(env, 'neonpanel', 'register', '--dry-run');
+    t.is(dry.code, 0);
+    t.regex(dry.out, /http:\/\/localhost:3999\/oauth2\/authorize\/callback/);
+    t.regex(dry.out, /There is no store at .* yet, so it is made/);
+    t.deepEqual(readdirSync(env.DATA_DIR), [], 'a dry run makes nothing');
+    t.is((await run(env, 'neonpanel', 'register')).code, 6);
+    t.deepEqual(readdirSync(env.DATA_DIR), []);
+    const made = await run(env, 'neonpanel', 'register', '--yes');
+    t.is(made.code, 0, made.err);
+    const [, id] = /^NEONPANEL_CLIENT_ID=(\S+)$/m.exec(made.out)!;
+    t.true(made.err.includes(`"neonpanel_client":"${id}"`), 'the audit log names it');
+    const requests = harness.sandbox.recorder.requests();
+    const { body } = requests.findLast(({ path }) => path === '/oauth2/register')!;
+    t.deepEqual(JSON.parse(String(body)).redirect_uris, [
+      'http://localhost:3999/oauth2/authorize/callback',
+    ]);
 
-  const stored = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
-  const record = stored.find(({ tag, kind }) => tag === 'neonpanel' && kind === 'client')!;
-  t.truthy(JSON.parse(record.value).ciphertext, 'sealed');
-  t.false(record.value.includes(id!));
+    const stored = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
+    const record = stored.find(({ tag, kind }) => tag === 'neonpanel' && kind === 'client')!;
+    t.truthy(JSON.parse(record.value).ciphertext, 'sealed');
+    t.false(record.value.includes(id!));
 
-  const twice = await run(env, 'neonpanel', 'register', '--yes');
-  t.is(twice.code, 3);
-  t.regex(twice.err, new RegExp(`${id}.*--again`));
-  const configured = { ...env, NEONPANEL_CLIENT_ID: 'configured' };
-  t.is((await run(configured, 'neonpanel', 'register', '--yes')).code, 3);
-  const again = await run(
-    env,
-    'neonpanel',
-    'register',
-    '--again',
-    '--auth-method',
-    'client_secret_post',
-    '--yes',
-    '--json',
-  );
-  const { environment } = again.json();
-  t.not(environment.NEONPANEL_CLIENT_ID, id);
-  t.truthy(environment.NEONPANEL_CLIENT_SECRET);
-  t.false(again.err.includes(environment.NEONPANEL_CLIENT_SECRET));
+    const twice = await run(env, 'neonpanel', 'register', '--yes');
+    t.is(twice.code, 3);
+    t.regex(twice.err, new RegExp(`${id}.*--again`));
+    const configured = { ...env, NEONPANEL_CLIENT_ID: 'configured' };
+    t.is((await run(configured, 'neonpanel', 'register', '--yes')).code, 3);
+    const again = await run(
+      env,
+      'neonpanel',
+      'register',
+      '--again',
+      '--auth-method',
+      'client_secret_post',
+      '--yes',
+      '--json',
+    );
+    const { environment } = again.json();
+    t.not(environment.NEONPANEL_CLIENT_ID, id);
+    t.truthy(environment.NEONPANEL_CLIENT_SECRET);
+    t.false(again.err.includes(environment.NEONPANEL_CLIENT_SECRET));
 
-  const check = await run({ ...env, ...environment }, 'neonpanel', 'check', '--json');
-  t.is(check.code, 0, check.out);
-  t.true(findingsOf(check).some(({ detail }) => detail.includes('is registered with')));
-});
+    const check = await run({ ...env, ...environment }, 'neonpanel', 'check', '--json');
+    t.is(check.code, 0, check.out);
+    t.true(findingsOf(check).some(({ detail }) => detail.includes('is registered with')));
+  },
+);
 
-test('[D19] register works in a deployment that can not name its client yet', async (t) => {
+test.serial('[D19] register works in a deployment that can not name its client yet', async (t) => {
   const env = elsewhere(t, {
     PUBLIC_URL: 'https://mcp.example.com',
     MASTER_KEYS: masterKey(),
@@ -108,77 +111,86 @@ test('[D19] register works in a deployment that can not name its client yet', as
   t.regex(failed.err, /NeonPanel/);
 });
 
-test('[T52] [N52] with another master key the client that was registered is lost, and nobody says that there was none', async (t) => {
-  const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3997', MASTER_KEYS: masterKey() });
-  t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
-  const other = { ...env, MASTER_KEYS: masterKey() };
-  for (const noun of ['neonpanel', 'config']) {
-    const check = await run(other, noun, 'check', '--json');
-    t.is(check.code, 1, noun);
-    t.regex(bad(check).join('\n'), /fail client: a client was registered, and none of the MASTER_/);
-  }
-  const configured = { ...other, NEONPANEL_CLIENT_ID: 'configured' };
-  const said = bad(await run(configured, 'neonpanel', 'check', '--json')).join('\n');
-  t.regex(said, /warn registration token: a client was registered, and none/);
-  const before = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
-  const register = await run(other, 'neonpanel', 'register', '--yes');
-  t.is(register.code, 3);
-  t.regex(register.err, /none of the MASTER_KEYS opens its record.*--again/);
-  t.deepEqual(await recordsOf({ dataDir: env.DATA_DIR, redis: undefined }), before);
-  t.is((await run(other, 'neonpanel', 'register', '--again', '--yes')).code, 0);
-});
+test.serial(
+  '[T52] [N52] with another master key the client that was registered is lost, and nobody says that there was none',
+  async (t) => {
+    const env = elsewhere(t, { PUBLIC_URL: 'http://localhost:3997', MASTER_KEYS: masterKey() });
+    t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
+    const other = { ...env, MASTER_KEYS: masterKey() };
+    for (const noun of ['neonpanel', 'config']) {
+      const check = await run(other, noun, 'check', '--json');
+      t.is(check.code, 1, noun);
+      t.regex(
+        bad(check).join('\n'),
+        /fail client: a client was registered, and none of the MASTER_/,
+      );
+    }
+    const configured = { ...other, NEONPANEL_CLIENT_ID: 'configured' };
+    const said = bad(await run(configured, 'neonpanel', 'check', '--json')).join('\n');
+    t.regex(said, /warn registration token: a client was registered, and none/);
+    const before = await recordsOf({ dataDir: env.DATA_DIR, redis: undefined });
+    const register = await run(other, 'neonpanel', 'register', '--yes');
+    t.is(register.code, 3);
+    t.regex(register.err, /none of the MASTER_KEYS opens its record.*--again/);
+    t.deepEqual(await recordsOf({ dataDir: env.DATA_DIR, redis: undefined }), before);
+    t.is((await run(other, 'neonpanel', 'register', '--again', '--yes')).code, 0);
+  },
+);
 
 // --------------------------------------------------------------------------- neonpanel check
 
-test('[N52] check passes where all is well, by the registration token or by a probe', async (t) => {
-  const check = await admin(harness, 'neonpanel', 'check', '--json');
-  t.is(check.code, 0, check.out);
-  t.deepEqual(bad(check), []);
-  t.deepEqual(
-    findingsOf(check).map(({ check }) => check),
-    [
-      'neonpanel',
-      'clock',
-      'metadata',
-      'signing keys',
-      'token endpoint',
-      'API',
-      'client',
-      'registration token',
-    ],
-  );
-  const redirect = `${harness.url}/oauth2/authorize/callback`;
-  const response = await fetch(`${harness.sandbox.url}/oauth2/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ redirect_uris: [redirect], token_endpoint_auth_method: 'none' }),
-  });
-  const { client_id } = (await response.json()) as { client_id: string };
-  const known = { ...harness.env, NEONPANEL_CLIENT_ID: client_id };
-  const probed = await run(known, 'neonpanel', 'check', '--json');
-  t.is(probed.code, 0, probed.out);
-  t.true(
-    findingsOf(probed).some(({ detail }) => detail === `${client_id} is known with ${redirect}`),
-  );
+test.serial(
+  '[N52] check passes where all is well, by the registration token or by a probe',
+  async (t) => {
+    const check = await admin(harness, 'neonpanel', 'check', '--json');
+    t.is(check.code, 0, check.out);
+    t.deepEqual(bad(check), []);
+    t.deepEqual(
+      findingsOf(check).map(({ check }) => check),
+      [
+        'neonpanel',
+        'clock',
+        'metadata',
+        'signing keys',
+        'token endpoint',
+        'API',
+        'client',
+        'registration token',
+      ],
+    );
+    const redirect = `${harness.url}/oauth2/authorize/callback`;
+    const response = await fetch(`${harness.sandbox.url}/oauth2/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ redirect_uris: [redirect], token_endpoint_auth_method: 'none' }),
+    });
+    const { client_id } = (await response.json()) as { client_id: string };
+    const known = { ...harness.env, NEONPANEL_CLIENT_ID: client_id };
+    const probed = await run(known, 'neonpanel', 'check', '--json');
+    t.is(probed.code, 0, probed.out);
+    t.true(
+      findingsOf(probed).some(({ detail }) => detail === `${client_id} is known with ${redirect}`),
+    );
 
-  const unknown = await run(
-    { ...known, NEONPANEL_CLIENT_ID: 'nobody' },
-    'neonpanel',
-    'check',
-    '--json',
-  );
-  t.is(unknown.code, 1);
-  t.deepEqual(bad(unknown).length, 1);
-  t.regex(bad(unknown)[0]!, /does not know the client nobody.*register/);
-  const moved = await run(
-    { ...known, PUBLIC_URL: 'http://localhost:3998' },
-    'neonpanel',
-    'check',
-    '--json',
-  );
-  t.is(moved.code, 1);
-  t.regex(bad(moved).join('\n'), /not registered with the callback http:\/\/localhost:3998/);
-});
+    const unknown = await run(
+      { ...known, NEONPANEL_CLIENT_ID: 'nobody' },
+      'neonpanel',
+      'check',
+      '--json',
+    );
+    t.is(unknown.code, 1);
+    t.deepEqual(bad(unknown).length, 1);
+    t.regex(bad(unknown)[0]!, /does not know the client nobody.*register/);
+    const moved = await run(
+      { ...known, PUBLIC_URL: 'http://localhost:3998' },
+      'neonpanel',
+      'check',
+      '--json',
+    );
+    t.is(moved.code, 1);
+    t.regex(bad(moved).join('\n'), /not registered with the callback http:\/\/localhost:3998/);
+  },
+);
 
 const METADATA = (url: string) => ({
   issuer: url,
@@ -253,50 +265,56 @@ test.serial('[N52] check names what is wrong with NeonPanel', async (t) => {
   );
 });
 
-test('[N52] a NeonPanel that does not answer is one finding, and takes a bounded time', async (t) => {
-  const env = elsewhere(t, {
-    NEONPANEL_URL: `http://localhost:${await freePort()}`,
-    NEONPANEL_CLIENT_ID: 'ours',
-  });
-  await begun(env);
-  const check = await run(env, 'neonpanel', 'check', '--json');
-  t.is(check.code, 1);
-  t.is(bad(check).length, 1);
-  t.regex(bad(check)[0]!, /fail neonpanel: .*ECONNREFUSED.*NEONPANEL_URL/);
-});
+test.serial(
+  '[N52] a NeonPanel that does not answer is one finding, and takes a bounded time',
+  async (t) => {
+    const env = elsewhere(t, {
+      NEONPANEL_URL: `http://localhost:${await freePort()}`,
+      NEONPANEL_CLIENT_ID: 'ours',
+    });
+    await begun(env);
+    const check = await run(env, 'neonpanel', 'check', '--json');
+    t.is(check.code, 1);
+    t.is(bad(check).length, 1);
+    t.regex(bad(check)[0]!, /fail neonpanel: .*ECONNREFUSED.*NEONPANEL_URL/);
+  },
+);
 
 // ------------------------------------------------------------------------------ config check
 
-test('config check passes beside a running server, and prints a line for each check', async (t) => {
-  const check = await admin(harness, 'config', 'check', '--json');
-  t.is(check.code, 0, check.out);
-  t.deepEqual(bad(check), []);
-  const details = findingsOf(check).map(({ check, detail }) => `${check}: ${detail}`);
-  for (const expected of [
-    /^environment: http:\/\/localhost/,
-    /^master keys: /,
-    /^store: Redis \d/,
-    /^store: .*eviction policy and persistence/,
-    /^schema: version 1$/,
-    /^clock: Redis’s clock/,
-    /^store: writes, reads, lists and deletes$/,
-    /^our signing keys: 2, opened/,
-    /^clock: NeonPanel’s/,
-    /^client: .* is registered with/,
-  ]) {
-    t.true(
-      details.some((text) => expected.test(text)),
-      `${expected}\n${details.join('\n')}`,
-    );
-  }
-  const left = (await recordsOf(harness)).filter(({ kind }) => kind === 'config-check');
-  t.deepEqual(left, []);
-  const { out } = await admin(harness, 'config', 'check');
-  t.regex(out, /^pass {2}environment /m);
-  t.regex(out, /0 failed\n$/);
-});
+test.serial(
+  'config check passes beside a running server, and prints a line for each check',
+  async (t) => {
+    const check = await admin(harness, 'config', 'check', '--json');
+    t.is(check.code, 0, check.out);
+    t.deepEqual(bad(check), []);
+    const details = findingsOf(check).map(({ check, detail }) => `${check}: ${detail}`);
+    for (const expected of [
+      /^environment: http:\/\/localhost/,
+      /^master keys: /,
+      /^store: Redis \d/,
+      /^store: .*eviction policy and persistence/,
+      /^schema: version 1$/,
+      /^clock: Redis’s clock/,
+      /^store: writes, reads, lists and deletes$/,
+      /^our signing keys: 2, opened/,
+      /^clock: NeonPanel’s/,
+      /^client: .* is registered with/,
+    ]) {
+      t.true(
+        details.some((text) => expected.test(text)),
+        `${expected}\n${details.join('\n')}`,
+      );
+    }
+    const left = (await recordsOf(harness)).filter(({ kind }) => kind === 'config-check');
+    t.deepEqual(left, []);
+    const { out } = await admin(harness, 'config', 'check');
+    t.regex(out, /^pass {2}environment /m);
+    t.regex(out, /0 failed\n$/);
+  },
+);
 
-test('config check lists every mistake in the environment, and no secret', async (t) => {
+test.serial('config check lists every mistake in the environment, and no secret', async (t) => {
   const secret = 'c2VjcmV0LXRoYXQtaXMtdG9vLXNob3J0';
   const check = await configCheck({
     PORT: 'x',
@@ -318,7 +336,7 @@ test('config check lists every mistake in the environment, and no secret', async
   t.false((check.out + check.err).includes(secret));
 });
 
-test('[X10] config check names what is wrong with a Redis', async (t) => {
+test.serial('[X10] config check names what is wrong with a Redis', async (t) => {
   const redis = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] });
   t.teardown(redis.stop);
   const env = elsewhere(t, { REDIS_URL: redis.url });
@@ -355,42 +373,45 @@ test('[X10] config check names what is wrong with a Redis', async (t) => {
   );
 });
 
-test('[X10] config check tells a clock of Redis that differs', async (t) => {
+test.serial('[X10] config check tells a clock of Redis that differs', async (t) => {
   const terminal = createTerminal(harness.env, { now: () => Date.now() - 20_000 });
   const check = await runIn(terminal, 'config', 'check', '--json');
   t.regex(bad(check).join('\n'), /fail clock: Redis’s clock is (19|20)\.\d s ahead of this one/);
 });
 
-test('[T52] config check tells that MASTER_KEYS do not open the signing keys', async (t) => {
+test.serial('[T52] config check tells that MASTER_KEYS do not open the signing keys', async (t) => {
   const check = await configCheck({ ...harness.env, MASTER_KEYS: masterKey() });
   t.is(check.code, 1);
   t.regex(bad(check).join('\n'), /fail our signing keys: MASTER_KEYS do not open them/);
 });
 
-test('config check looks into the embedded store, and makes none where there is none', async (t) => {
-  const env = elsewhere(t);
-  const none = await configCheck(env);
-  t.deepEqual(readdirSync(env.DATA_DIR), [], 'nothing was made');
-  t.true(findingsOf(none).some(({ detail }) => detail.includes('made at first start')));
-  t.regex(bad(none).join('\n'), /warn store: SQLite: .*not there yet.*SQLITE_PATH are not its/);
-  t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
-  const made = await configCheck(env);
-  t.is(made.json().fail, 0, made.out);
-  for (const expected of ['every record is as it was written', 'version 1']) {
-    t.true(
-      findingsOf(made).some(({ detail }) => detail === expected),
-      expected,
-    );
-  }
-  const file = join(env.DATA_DIR, 'neonpanel-mcp.db');
-  chmodSync(file, 0o644);
-  // The store itself takes the rights away again when it is opened.
-  t.regex(bad(await configCheck(env)).join('\n'), /warn store: others may read .*; chmod 600/);
-  writeFileSync(file, randomBytes(16_384));
-  const broken = await configCheck(env);
-  t.is(broken.code, 1);
-  t.regex(bad(broken).join('\n'), /fail store: /);
-});
+test.serial(
+  'config check looks into the embedded store, and makes none where there is none',
+  async (t) => {
+    const env = elsewhere(t);
+    const none = await configCheck(env);
+    t.deepEqual(readdirSync(env.DATA_DIR), [], 'nothing was made');
+    t.true(findingsOf(none).some(({ detail }) => detail.includes('made at first start')));
+    t.regex(bad(none).join('\n'), /warn store: SQLite: .*not there yet.*SQLITE_PATH are not its/);
+    t.is((await run(env, 'neonpanel', 'register', '--yes')).code, 0);
+    const made = await configCheck(env);
+    t.is(made.json().fail, 0, made.out);
+    for (const expected of ['every record is as it was written', 'version 1']) {
+      t.true(
+        findingsOf(made).some(({ detail }) => detail === expected),
+        expected,
+      );
+    }
+    const file = join(env.DATA_DIR, 'neonpanel-mcp.db');
+    chmodSync(file, 0o644);
+    // The store itself takes the rights away again when it is opened.
+    t.regex(bad(await configCheck(env)).join('\n'), /warn store: others may read .*; chmod 600/);
+    writeFileSync(file, randomBytes(16_384));
+    const broken = await configCheck(env);
+    t.is(broken.code, 1);
+    t.regex(bad(broken).join('\n'), /fail store: /);
+  },
+);
 
 // ---------------------------------------------------------------------------------- processes
 
@@ -402,7 +423,7 @@ for (const [command, expected] of [
   ['neonpanel check', /^pass {2}client /m],
   ['config check', /^pass {2}our signing keys /m],
 ] as const) {
-  test(`npm run admin -- ${command}, as a process of its own`, async (t) => {
+  test.serial(`npm run admin -- ${command}, as a process of its own`, async (t) => {
     const child = spawn(process.execPath, ['cli/admin.ts', ...command.split(' ')], {
       cwd: ROOT,
       env: { PATH: process.env.PATH!, ...harness.env },
@@ -419,7 +440,7 @@ for (const [command, expected] of [
   });
 }
 
-test('every command has a help text with an example', async (t) => {
+test.serial('every command has a help text with an example', async (t) => {
   const nouns = {
     clients: ['list', 'show', 'create', 'reconnect', 'rotate-secret', 'revoke', 'gc'],
     grants: ['list', 'revoke'],
@@ -450,10 +471,13 @@ function assertSilent(t: ExecutionContext, line: string): void {
   t.fail(line);
 }
 
-test('wherever output is shown to go to a program or a file, npm is told to be silent', async (t) => {
-  const { out } = await runIn(createTerminal({}), 'keys', 'export', '--help');
-  t.regex(out, /npm run -s keys -- export --public > jwks\.json/);
-  for (const page of ['README.md', 'docs/operations.md', 'docs/doctor.md', 'docs/deploying.md']) {
-    for (const line of readFileSync(join(ROOT, page), 'utf8').split('\n')) assertSilent(t, line);
-  }
-});
+test.serial(
+  'wherever output is shown to go to a program or a file, npm is told to be silent',
+  async (t) => {
+    const { out } = await runIn(createTerminal({}), 'keys', 'export', '--help');
+    t.regex(out, /npm run -s keys -- export --public > jwks\.json/);
+    for (const page of ['README.md', 'docs/operations.md', 'docs/doctor.md', 'docs/deploying.md']) {
+      for (const line of readFileSync(join(ROOT, page), 'utf8').split('\n')) assertSilent(t, line);
+    }
+  },
+);

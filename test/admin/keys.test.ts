@@ -325,7 +325,7 @@ bothStores(
   },
 );
 
-test('[D12] two instances that start together make one set of keys', async (t) => {
+test.serial('[D12] two instances that start together make one set of keys', async (t) => {
   const harness = await startHarness({ store: 'redis' });
   t.teardown(harness.close);
   for (let database = 1; database <= 3; database++) {
@@ -346,7 +346,7 @@ test('[D12] two instances that start together make one set of keys', async (t) =
   }
 });
 
-test('every command of keys and vault has a help text with an example', async (t) => {
+test.serial('every command of keys and vault has a help text with an example', async (t) => {
   const nouns = {
     keys: ['list', 'rotate', 'retire', 'prune', 'export'],
     vault: ['check', 'rekey'],

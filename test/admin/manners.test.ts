@@ -39,17 +39,20 @@ function start(
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`[N18] a change that has begun ends at ${signal} only when it is done and written down`, async (t) => {
-    const { client } = await connect(harness);
-    const { child, written, ended } = start(t, ['clients', 'revoke', client.client_id, '--yes']);
-    // The command goes on for a second after this line, until nobody can know the client any more.
-    while (!written.err.includes('"event":"grant.ended"')) await once(child.stderr!, 'data');
-    child.kill(signal);
-    t.deepEqual(await ended, [0, null], written.err);
-    t.regex(written.err, /Finishing what has begun/);
-    t.regex(written.err, /"event":"admin","outcome":"success","command":"clients revoke"/);
-    t.regex(written.out, /is gone\. Ended 1 grant/);
-  });
+  test.serial(
+    `[N18] a change that has begun ends at ${signal} only when it is done and written down`,
+    async (t) => {
+      const { client } = await connect(harness);
+      const { child, written, ended } = start(t, ['clients', 'revoke', client.client_id, '--yes']);
+      // The command goes on for a second after this line, until nobody can know the client any more.
+      while (!written.err.includes('"event":"grant.ended"')) await once(child.stderr!, 'data');
+      child.kill(signal);
+      t.deepEqual(await ended, [0, null], written.err);
+      t.regex(written.err, /Finishing what has begun/);
+      t.regex(written.err, /"event":"admin","outcome":"success","command":"clients revoke"/);
+      t.regex(written.out, /is gone\. Ended 1 grant/);
+    },
+  );
 }
 
 function directory(t: ExecutionContext): string {
@@ -58,30 +61,33 @@ function directory(t: ExecutionContext): string {
   return dir;
 }
 
-test('[T52] a command in the wrong directory makes no store and no master key, and says where it looked', async (t) => {
-  const dir = directory(t);
-  const wrong = { DATA_DIR: dir, NEONPANEL_URL: harness.sandbox.url };
-  for (const args of [
-    ['clients', 'list'],
-    ['clients', 'create', '--name', 'x', '--redirect-uri', 'https://x.example/cb', '--yes'],
-    ['keys', 'rotate', '--yes'],
-    ['grants', 'revoke', '--user', '1001', '--yes'],
-    ['vault', 'check'],
-    ['neonpanel', 'check'],
-  ]) {
-    const { code, err } = await run(wrong, ...args);
-    t.is(code, 4, args.join(' '));
-    t.true(err.includes(`There is no store at ${dir}/neonpanel-mcp.db; is DATA_DIR/SQLITE_PATH`));
-  }
-  t.deepEqual(readdirSync(dir), []);
-  writeFileSync(join(dir, 'neonpanel-mcp.db'), 'a store');
-  const keyless = await run(wrong, 'clients', 'list');
-  t.is(keyless.code, 4);
-  t.regex(keyless.err, /There is no master key at .*\/master\.key/);
-  t.deepEqual(readdirSync(dir), ['neonpanel-mcp.db']);
-});
+test.serial(
+  '[T52] a command in the wrong directory makes no store and no master key, and says where it looked',
+  async (t) => {
+    const dir = directory(t);
+    const wrong = { DATA_DIR: dir, NEONPANEL_URL: harness.sandbox.url };
+    for (const args of [
+      ['clients', 'list'],
+      ['clients', 'create', '--name', 'x', '--redirect-uri', 'https://x.example/cb', '--yes'],
+      ['keys', 'rotate', '--yes'],
+      ['grants', 'revoke', '--user', '1001', '--yes'],
+      ['vault', 'check'],
+      ['neonpanel', 'check'],
+    ]) {
+      const { code, err } = await run(wrong, ...args);
+      t.is(code, 4, args.join(' '));
+      t.true(err.includes(`There is no store at ${dir}/neonpanel-mcp.db; is DATA_DIR/SQLITE_PATH`));
+    }
+    t.deepEqual(readdirSync(dir), []);
+    writeFileSync(join(dir, 'neonpanel-mcp.db'), 'a store');
+    const keyless = await run(wrong, 'clients', 'list');
+    t.is(keyless.code, 4);
+    t.regex(keyless.err, /There is no master key at .*\/master\.key/);
+    t.deepEqual(readdirSync(dir), ['neonpanel-mcp.db']);
+  },
+);
 
-test('a directory that can not be made is an error at once', async (t) => {
+test.serial('a directory that can not be made is an error at once', async (t) => {
   const env = { DATA_DIR: '/proc/neonpanel-mcp/data', NEONPANEL_URL: harness.sandbox.url };
   const { code, err } = await run(env, 'neonpanel', 'register', '--yes');
   t.is(code, 1);
@@ -96,48 +102,54 @@ for (const [how, keys] of [
   ['the end of input', null],
   ['no', 'n\r'],
 ] as const) {
-  test(`${how} at the question is no: nothing is done, and nothing else is said`, async (t) => {
-    const child = spawn(
-      process.execPath,
-      ['--import', AT_TERMINAL, 'cli/admin.ts', 'keys', 'rotate', '--now'],
-      { cwd: ROOT, env: { PATH: process.env.PATH!, ...harness.env } },
-    );
-    t.teardown(() => void child.kill('SIGKILL'));
-    let err = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-    const ended = once(child, 'close');
-    while (!err.includes('Go on?')) await once(child.stderr, 'data');
-    if (keys === null) child.stdin.end();
-    else child.stdin.write(keys);
-    t.deepEqual(await ended, [6, null], err);
-    t.regex(err, /Nothing done\.\n$/);
-    t.notRegex(err, /[Ww]arning|Failed/);
-  });
+  test.serial(
+    `${how} at the question is no: nothing is done, and nothing else is said`,
+    async (t) => {
+      const child = spawn(
+        process.execPath,
+        ['--import', AT_TERMINAL, 'cli/admin.ts', 'keys', 'rotate', '--now'],
+        { cwd: ROOT, env: { PATH: process.env.PATH!, ...harness.env } },
+      );
+      t.teardown(() => void child.kill('SIGKILL'));
+      let err = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+      const ended = once(child, 'close');
+      while (!err.includes('Go on?')) await once(child.stderr, 'data');
+      if (keys === null) child.stdin.end();
+      else child.stdin.write(keys);
+      t.deepEqual(await ended, [6, null], err);
+      t.regex(err, /Nothing done\.\n$/);
+      t.notRegex(err, /[Ww]arning|Failed/);
+    },
+  );
 }
 
 const onIt = (...args: string[]) => run(harness.env, ...args);
 
-test('with --json a call that makes no sense is told in JSON, and nothing else is on stdout', async (t) => {
-  for (const [args, message] of [
-    [['keys', 'retire', '--json'], /^missing required argument 'kid'/],
-    [['clients', 'list', '--limit', 'x', '--json'], /Expected a whole number/],
-    [['clients', 'create', '--json'], /^required option '--name/],
-    [['grants', 'list', '--nothing', '--json'], /^unknown option '--nothing'/],
-    [['grants', 'nothing', '--json'], /^unknown (command|option)/],
-    [['doctor', '--json'], /^missing required argument 'url'/],
-    [['doctor', 'ftp://x.example', '--json'], /not a web address/],
-    [['grants', 'revoke', '--json'], /^Say which grants/],
-  ] as const) {
-    const { code, out } = await onIt(...args);
-    t.is(code, 2, args.join(' '));
-    const said = JSON.parse(out) as { error: string; message: string };
-    t.deepEqual(Object.keys(said), ['error', 'message']);
-    t.is(said.error, 'usage');
-    t.regex(said.message, message);
-  }
-});
+test.serial(
+  'with --json a call that makes no sense is told in JSON, and nothing else is on stdout',
+  async (t) => {
+    for (const [args, message] of [
+      [['keys', 'retire', '--json'], /^missing required argument 'kid'/],
+      [['clients', 'list', '--limit', 'x', '--json'], /Expected a whole number/],
+      [['clients', 'create', '--json'], /^required option '--name/],
+      [['grants', 'list', '--nothing', '--json'], /^unknown option '--nothing'/],
+      [['grants', 'nothing', '--json'], /^unknown (command|option)/],
+      [['doctor', '--json'], /^missing required argument 'url'/],
+      [['doctor', 'ftp://x.example', '--json'], /not a web address/],
+      [['grants', 'revoke', '--json'], /^Say which grants/],
+    ] as const) {
+      const { code, out } = await onIt(...args);
+      t.is(code, 2, args.join(' '));
+      const said = JSON.parse(out) as { error: string; message: string };
+      t.deepEqual(Object.keys(said), ['error', 'message']);
+      t.is(said.error, 'usage');
+      t.regex(said.message, message);
+    }
+  },
+);
 
-test('grants revoke tells nobody from somebody without such a grant', async (t) => {
+test.serial('grants revoke tells nobody from somebody without such a grant', async (t) => {
   const { code } = await connect(harness);
   const grant = code.split('.')[0]!;
   for (const [args, exit, message] of [
@@ -154,46 +166,52 @@ test('grants revoke tells nobody from somebody without such a grant', async (t) 
   t.is((await onIt('grants', 'revoke', grant, '--user', '1001', '--dry-run')).code, 0);
 });
 
-test('with nothing to do a command prints JSON of the shape that it always has', async (t) => {
-  const shape = async (...args: string[]) => {
-    const { code, out } = await onIt(...args, '--yes', '--json');
-    t.is(code, 0, out);
-    return Object.keys(JSON.parse(out) as object).toSorted();
-  };
-  t.deepEqual(await shape('clients', 'gc'), ['removed', 'spared']);
-  t.deepEqual(await shape('grants', 'revoke', '--older-than', '90d'), ['atNeonpanel', 'ended']);
-  t.deepEqual(await shape('keys', 'prune'), ['current', 'kids', 'next', 'pruned']);
-  t.deepEqual(await shape('vault', 'rekey'), [
-    'busy',
-    'fresh',
-    'left',
-    'masterKey',
-    'resealed',
-    'unreadable',
-  ]);
-});
+test.serial(
+  'with nothing to do a command prints JSON of the shape that it always has',
+  async (t) => {
+    const shape = async (...args: string[]) => {
+      const { code, out } = await onIt(...args, '--yes', '--json');
+      t.is(code, 0, out);
+      return Object.keys(JSON.parse(out) as object).toSorted();
+    };
+    t.deepEqual(await shape('clients', 'gc'), ['removed', 'spared']);
+    t.deepEqual(await shape('grants', 'revoke', '--older-than', '90d'), ['atNeonpanel', 'ended']);
+    t.deepEqual(await shape('keys', 'prune'), ['current', 'kids', 'next', 'pruned']);
+    t.deepEqual(await shape('vault', 'rekey'), [
+      'busy',
+      'fresh',
+      'left',
+      'masterKey',
+      'resealed',
+      'unreadable',
+    ]);
+  },
+);
 
-test('[N52] a sandbox that is not there fails the checks, with its address and the cause', async (t) => {
-  const NEONPANEL_URL = `http://localhost:${await freePort()}`;
-  for (const noun of ['neonpanel', 'config']) {
-    const { code, out } = await run(
-      { ...harness.env, NEONPANEL_URL: '', SANDBOX_PORT: NEONPANEL_URL.split(':')[2]! },
-      noun,
-      'check',
-    );
-    t.is(code, 1, out);
-    t.regex(
-      out,
-      new RegExp(`^FAIL +neonpanel .*${NEONPANEL_URL} does not answer \\(.*ECONNREFUSED`, 'm'),
-    );
-  }
-});
+test.serial(
+  '[N52] a sandbox that is not there fails the checks, with its address and the cause',
+  async (t) => {
+    const NEONPANEL_URL = `http://localhost:${await freePort()}`;
+    for (const noun of ['neonpanel', 'config']) {
+      const { code, out } = await run(
+        { ...harness.env, NEONPANEL_URL: '', SANDBOX_PORT: NEONPANEL_URL.split(':')[2]! },
+        noun,
+        'check',
+      );
+      t.is(code, 1, out);
+      t.regex(
+        out,
+        new RegExp(`^FAIL +neonpanel .*${NEONPANEL_URL} does not answer \\(.*ECONNREFUSED`, 'm'),
+      );
+    }
+  },
+);
 
 /** For root everything is open; without its capabilities it is a user like others. */
 const AS_USER =
   process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
 
-test('another user is told to run a command as the server’s', async (t) => {
+test.serial('another user is told to run a command as the server’s', async (t) => {
   const dir = directory(t);
   chmodSync(dir, 0);
   const options = { env: { PATH: process.env.PATH!, ...harness.env, DATA_DIR: dir } };
@@ -208,17 +226,20 @@ test('another user is told to run a command as the server’s', async (t) => {
   t.regex(out, /^pass +neonpanel /m);
 });
 
-test('a master key file that is damaged is one finding among the others, with its fix', async (t) => {
-  const dir = directory(t);
-  writeFileSync(join(dir, 'master.key'), 'too short');
-  const { code, out } = await run({ ...harness.env, DATA_DIR: dir }, 'config', 'check');
-  t.is(code, 1);
-  t.regex(out, /^FAIL +master keys .*does not hold a 32-byte key\n +fix: put the key back/m);
-  t.regex(out, /^pass +environment /m);
-  t.regex(out, /^pass +neonpanel /m);
-});
+test.serial(
+  'a master key file that is damaged is one finding among the others, with its fix',
+  async (t) => {
+    const dir = directory(t);
+    writeFileSync(join(dir, 'master.key'), 'too short');
+    const { code, out } = await run({ ...harness.env, DATA_DIR: dir }, 'config', 'check');
+    t.is(code, 1);
+    t.regex(out, /^FAIL +master keys .*does not hold a 32-byte key\n +fix: put the key back/m);
+    t.regex(out, /^pass +environment /m);
+    t.regex(out, /^pass +neonpanel /m);
+  },
+);
 
-test('an id is an id, with however many dashes it begins', async (t) => {
+test.serial('an id is an id, with however many dashes it begins', async (t) => {
   const id = `--${'x'.repeat(41)}`;
   for (const args of [
     ['clients', 'show', id],
@@ -232,19 +253,33 @@ test('an id is an id, with however many dashes it begins', async (t) => {
   }
 });
 
-test('help is had in every way that people try, and says defaults in words', async (t) => {
+test.serial('help is had in every way that people try, and says defaults in words', async (t) => {
   const help = await onIt('keys', 'rotate', '--help');
   t.deepEqual([help.code, (await onIt('help', 'keys', 'rotate')).out], [0, help.out]);
   t.regex((await onIt('help', 'keys')).out, /^ +rotate /m);
   t.regex((await onIt('clients', 'gc', '--help')).out, /default: 30d/);
 });
 
-test('clients create takes no empty name, says what it would do, and shows what it made', async (t) => {
-  const create = (name: string, ...more: string[]) =>
-    onIt('clients', 'create', '--name', name, '--redirect-uri', 'https://desk.example/cb', ...more);
-  t.is((await create(' ', '--yes')).code, 2);
-  const dry = await create('Desk', '--dry-run');
-  t.regex(dry.out, /^This would happen; nothing was changed:/);
-  const { out } = await create('Desk', '--yes');
-  t.regex(out, /client id +\S{43}\n +name +Desk\n +kind +pre-registered\n +redirect uris +https:/);
-});
+test.serial(
+  'clients create takes no empty name, says what it would do, and shows what it made',
+  async (t) => {
+    const create = (name: string, ...more: string[]) =>
+      onIt(
+        'clients',
+        'create',
+        '--name',
+        name,
+        '--redirect-uri',
+        'https://desk.example/cb',
+        ...more,
+      );
+    t.is((await create(' ', '--yes')).code, 2);
+    const dry = await create('Desk', '--dry-run');
+    t.regex(dry.out, /^This would happen; nothing was changed:/);
+    const { out } = await create('Desk', '--yes');
+    t.regex(
+      out,
+      /client id +\S{43}\n +name +Desk\n +kind +pre-registered\n +redirect uris +https:/,
+    );
+  },
+);

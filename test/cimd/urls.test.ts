@@ -144,7 +144,7 @@ test.serial(
   },
 );
 
-test('[A5] an address that is as it should be is acceptable', (t) => {
+test.serial('[A5] an address that is as it should be is acceptable', (t) => {
   for (const good of [
     'https://chatgpt.com/oauth/client.json',
     'https://chatgpt.com/oauth/tU1UVEq8rRTK/client.json',
@@ -164,23 +164,26 @@ test('[A5] an address that is as it should be is acceptable', (t) => {
   }
 });
 
-test('[T12] [T19] what is misspelt is refused in the same words, whatever address it is meant to be', (t) => {
-  let misspelt = 0;
-  for (const uri of badRedirectUris) {
-    const problem = redirectUriProblem(uri, []);
-    if (
-      !/string|ASCII|in a URI|percent|encoded|absolute|fragment|userinfo|canonical/.test(problem!)
-    )
-      continue;
-    misspelt++;
-    t.is(documentUrlProblem(uri), problem, JSON.stringify(uri));
-  }
-  t.true(misspelt > 100, `${misspelt}`);
-  // Where a wildcard would be one.
-  t.is(documentUrlProblem('https://client.example/*'), undefined);
-});
+test.serial(
+  '[T12] [T19] what is misspelt is refused in the same words, whatever address it is meant to be',
+  (t) => {
+    let misspelt = 0;
+    for (const uri of badRedirectUris) {
+      const problem = redirectUriProblem(uri, []);
+      if (
+        !/string|ASCII|in a URI|percent|encoded|absolute|fragment|userinfo|canonical/.test(problem!)
+      )
+        continue;
+      misspelt++;
+      t.is(documentUrlProblem(uri), problem, JSON.stringify(uri));
+    }
+    t.true(misspelt > 100, `${misspelt}`);
+    // Where a wildcard would be one.
+    t.is(documentUrlProblem('https://client.example/*'), undefined);
+  },
+);
 
-test('[T19] CIMD_TEST_ORIGIN is one origin, and never there under production rules', (t) => {
+test.serial('[T19] CIMD_TEST_ORIGIN is one origin, and never there under production rules', (t) => {
   const origin = 'http://localhost:4000';
   t.is(documentUrlProblem(`${origin}/c.json`, origin), undefined);
   for (const other of [
@@ -223,38 +226,41 @@ test.serial(
   },
 );
 
-test('[T19] [N6] a registration’s jwks_uri, sector_identifier_uri and other addresses are never asked', async (t) => {
-  const listener = await startListener(t);
-  for (const scheme of ['http', 'https']) {
-    const at = `${scheme}://127.0.0.1:${listener.port}`;
-    const addresses = {
-      jwks_uri: `${at}/jwks`,
-      sector_identifier_uri: `${at}/sector`,
-      logo_uri: `${at}/logo.png`,
-      client_uri: `${at}/`,
-      policy_uri: `${at}/policy`,
-      tos_uri: `${at}/tos`,
-      request_uris: [`${at}/request`],
-      initiate_login_uri: `${at}/login`,
-      software_statement: 'e30.e30.',
-    };
-    const registered = await postJson(`${harness.url}/oauth2/register`, {
-      redirect_uris: [REDIRECT_URI],
-      token_endpoint_auth_method: 'none',
-      subject_type: 'pairwise',
-      ...addresses,
-    });
-    t.is(registered.status, 201, JSON.stringify(registered.body));
-    for (const name of ['jwks_uri', 'sector_identifier_uri', 'request_uris']) {
-      t.false(name in registered.body, name);
+test.serial(
+  '[T19] [N6] a registration’s jwks_uri, sector_identifier_uri and other addresses are never asked',
+  async (t) => {
+    const listener = await startListener(t);
+    for (const scheme of ['http', 'https']) {
+      const at = `${scheme}://127.0.0.1:${listener.port}`;
+      const addresses = {
+        jwks_uri: `${at}/jwks`,
+        sector_identifier_uri: `${at}/sector`,
+        logo_uri: `${at}/logo.png`,
+        client_uri: `${at}/`,
+        policy_uri: `${at}/policy`,
+        tos_uri: `${at}/tos`,
+        request_uris: [`${at}/request`],
+        initiate_login_uri: `${at}/login`,
+        software_statement: 'e30.e30.',
+      };
+      const registered = await postJson(`${harness.url}/oauth2/register`, {
+        redirect_uris: [REDIRECT_URI],
+        token_endpoint_auth_method: 'none',
+        subject_type: 'pairwise',
+        ...addresses,
+      });
+      t.is(registered.status, 201, JSON.stringify(registered.body));
+      for (const name of ['jwks_uri', 'sector_identifier_uri', 'request_uris']) {
+        t.false(name in registered.body, name);
+      }
+      const withKeys = await postJson(`${harness.url}/oauth2/register`, {
+        redirect_uris: [REDIRECT_URI],
+        token_endpoint_auth_method: 'private_key_jwt',
+        ...addresses,
+      });
+      t.is(withKeys.status, 400);
+      t.is(withKeys.body.error, 'invalid_client_metadata');
     }
-    const withKeys = await postJson(`${harness.url}/oauth2/register`, {
-      redirect_uris: [REDIRECT_URI],
-      token_endpoint_auth_method: 'private_key_jwt',
-      ...addresses,
-    });
-    t.is(withKeys.status, 400);
-    t.is(withKeys.body.error, 'invalid_client_metadata');
-  }
-  t.is(listener.connections(), 0);
-});
+    t.is(listener.connections(), 0);
+  },
+);

@@ -21,13 +21,16 @@ import {
 const definitions = definitionsOf(tools);
 const proxied = definitions.filter(({ name }) => fixtures.some(({ tool }) => tool === name));
 
-test('[N30] there is a tool for each operation but the one that fetch needs, and no other proxies', (t) => {
-  const names = operations.map(({ id }) => id).filter((id) => id !== 'getReport');
-  t.deepEqual(
-    proxied.map(({ name }) => name),
-    names,
-  );
-});
+test.serial(
+  '[N30] there is a tool for each operation but the one that fetch needs, and no other proxies',
+  (t) => {
+    const names = operations.map(({ id }) => id).filter((id) => id !== 'getReport');
+    t.deepEqual(
+      proxied.map(({ name }) => name),
+      names,
+    );
+  },
+);
 
 // ------------------------------------------------------------------- arguments
 
@@ -129,7 +132,7 @@ const OTHERWISE: Record<string, Record<string, unknown>> = {
 };
 
 for (const { name, inputSchema } of proxied) {
-  test(`[N30] [N35] ${name} takes what its operation takes, with the same limits`, (t) => {
+  test.serial(`[N30] [N35] ${name} takes what its operation takes, with the same limits`, (t) => {
     const properties = inputSchema['properties'] as Record<string, Node> | undefined;
     const wanted = wantedBy(name);
     const given = Object.keys(properties ?? {}).filter((each) => !OURS.includes(each));
@@ -184,10 +187,13 @@ function strangers(promised: Node, described: Node, at: string): string[] {
 }
 
 for (const { name, outputSchema } of proxied) {
-  test(`[N30] [N36] ${name} promises only what NeonPanel answers, and takes every type of it`, (t) => {
-    t.deepEqual(strangers(outputSchema, answerOf(name), name), []);
-    t.true(Object.keys(outputSchema['properties']!).length > 0);
-  });
+  test.serial(
+    `[N30] [N36] ${name} promises only what NeonPanel answers, and takes every type of it`,
+    (t) => {
+      t.deepEqual(strangers(outputSchema, answerOf(name), name), []);
+      t.true(Object.keys(outputSchema['properties']!).length > 0);
+    },
+  );
 }
 
 // -------------------------------------------------------------------- requests
@@ -230,35 +236,40 @@ function edgesOf(name: string, schema: Node): unknown[] {
 
 for (const [index, { name, inputSchema }] of definitions.entries()) {
   if (name === 'search' || name === 'fetch') continue;
-  test(`[N30] [N35] [N40] whatever ${name} is given, what it asks for is in the document`, async (t) => {
-    const properties = Object.entries((inputSchema['properties'] ?? {}) as Record<string, Node>);
-    const edges = properties.map(([key, schema]) => [key, edgesOf(key, schema)] as const);
-    const all = Object.fromEntries(edges.map(([key, values]) => [key, values.at(-1)]));
-    const { args } = calls[index]!;
-    const variants = [
-      args,
-      all,
-      ...edges.flatMap(([key, values]) => values.map((value) => ({ ...args, [key]: value }))),
-    ];
-    const used = new Set<string>();
-    for (const each of variants) {
-      // A period must not end before it begins.
-      const given = 'endDate' in each ? { ...(each as Node), startDate: '2025-01-01' } : each;
-      const { sent, context } = recordingUpstream();
-      await runTool(tools[index]!, given, context);
-      const last = sent.at(-1)!;
-      t.is(match(last.method, last.path)!.operation.id, name);
-      for (const one of sent) t.deepEqual(problemsOf(one), [], JSON.stringify(one));
-      for (const key of Object.keys(last.query)) used.add(key);
-    }
-    // And everything that can be asked for is asked for.
-    const query = operationOf(name).parameters.filter((each) => each['in'] === 'query');
-    const names = query.map((each) => each['name'] as string).filter((each) => each !== 'filename');
-    t.deepEqual([...used].toSorted(), names.toSorted());
-  });
+  test.serial(
+    `[N30] [N35] [N40] whatever ${name} is given, what it asks for is in the document`,
+    async (t) => {
+      const properties = Object.entries((inputSchema['properties'] ?? {}) as Record<string, Node>);
+      const edges = properties.map(([key, schema]) => [key, edgesOf(key, schema)] as const);
+      const all = Object.fromEntries(edges.map(([key, values]) => [key, values.at(-1)]));
+      const { args } = calls[index]!;
+      const variants = [
+        args,
+        all,
+        ...edges.flatMap(([key, values]) => values.map((value) => ({ ...args, [key]: value }))),
+      ];
+      const used = new Set<string>();
+      for (const each of variants) {
+        // A period must not end before it begins.
+        const given = 'endDate' in each ? { ...(each as Node), startDate: '2025-01-01' } : each;
+        const { sent, context } = recordingUpstream();
+        await runTool(tools[index]!, given, context);
+        const last = sent.at(-1)!;
+        t.is(match(last.method, last.path)!.operation.id, name);
+        for (const one of sent) t.deepEqual(problemsOf(one), [], JSON.stringify(one));
+        for (const key of Object.keys(last.query)) used.add(key);
+      }
+      // And everything that can be asked for is asked for.
+      const query = operationOf(name).parameters.filter((each) => each['in'] === 'query');
+      const names = query
+        .map((each) => each['name'] as string)
+        .filter((each) => each !== 'filename');
+      t.deepEqual([...used].toSorted(), names.toSorted());
+    },
+  );
 }
 
-test('[N30] a request that the document does not allow is found', (t) => {
+test.serial('[N30] a request that the document does not allow is found', (t) => {
   const C = `/companies/${'a'.repeat(40)}`;
   const get = (target: string) => requestProblems({ method: 'GET', target });
   t.deepEqual(get('/companies?page=1&per_page=60'), []);
@@ -282,70 +293,76 @@ test('[N30] a request that the document does not allow is found', (t) => {
 });
 
 for (const style of STYLES) {
-  test(`[N30] [N35] on the wire, lists as ${style}, every operation is asked for as described`, async (t) => {
-    const harness = await startHarness({ env: { NEONPANEL_ARRAY_STYLE: style }, logLevel: 'warn' });
-    t.teardown(() => harness.close());
-    const { tokens } = await connect(harness);
-    const call = async (name: string, args: object): Promise<Node> => {
-      const { body } = await callTool(harness.url, tokens.access_token, name, args);
-      t.falsy(body.result.isError, `${name}: ${JSON.stringify(body)}`);
-      return body.result.structuredContent;
-    };
-    const [{ company, warehouses, ledgers }] = harness.sandbox.data.books as [any];
-    const companyUuid = company.short_name;
-    const inventoryId = ledgers[0].item.id;
-    const warehouseUuid = warehouses[0].uuid;
-    const page = { page: 1, perPage: 60 };
-    const period = { startDate: '2025-01-01', endDate: '2025-03-31' };
-    const bill = { companyUuid, type: 'bill' };
-    await call('listCompanies', page);
-    await call('listReports', {});
-    await call('listInventoryItems', {
-      ...{ companyUuid, ...page, countryCode: 'us', search: 'a&b' },
-      ...{ fnsku: 'x', asin: 'y', sku: 'z' },
-    });
-    await call('getInventoryDetails', { companyUuid, inventoryId, balancesDate: '2025-03-31' });
-    await call('getInventoryLandedCost', {
-      ...{ companyUuid, inventoryId, warehouseUuid },
-      ...{ ...period, ...page },
-    });
-    await call('getInventoryCogs', { companyUuid, inventoryId, ...period, ...page });
-    await call('getRevenueAndCogs', {
-      ...{ ...period, periodicity: 'monthly', grouping: ['company', 'country'] },
-      ...{ companyUuids: [companyUuid, 202], countryCodes: ['US', 'ca'] },
-    });
-    await call('listWarehouses', { companyUuid, search: 'FBA', ...page });
-    await call('getWarehouseBalances', {
-      ...{ companyUuid, warehouseUuid, balancesDate: '2025-03-31' },
-      ...page,
-    });
-    await call('getImportInstructions', { type: 'bill' });
-    await call('createDocuments', { ...bill, data: { ref_number: 'B-1' }, idempotencyKey: 'k' });
-    const file = { name: 'b.pdf', link: 'https://files.example.com/b.pdf' };
-    const { request_id: requestId } = await call('createDocumentsByPdf', { ...bill, file });
-    await call('checkImportStatus', { ...bill, requestId });
-    const permission = 'view:quicksight_group.bookkeeping';
-    await call('listCompaniesWithPermission', { permission, companyUuids: [companyUuid, 202] });
-    await call('search', { query: `${company.name} FBA` });
-    for (const id of [
-      'report:1',
-      `company:${company.uuid}`,
-      `item:${company.uuid}:${inventoryId}`,
-      `warehouse:${company.uuid}:${warehouseUuid}`,
-    ]) {
-      await call('fetch', { id });
-    }
+  test.serial(
+    `[N30] [N35] on the wire, lists as ${style}, every operation is asked for as described`,
+    async (t) => {
+      const harness = await startHarness({
+        env: { NEONPANEL_ARRAY_STYLE: style },
+        logLevel: 'warn',
+      });
+      t.teardown(() => harness.close());
+      const { tokens } = await connect(harness);
+      const call = async (name: string, args: object): Promise<Node> => {
+        const { body } = await callTool(harness.url, tokens.access_token, name, args);
+        t.falsy(body.result.isError, `${name}: ${JSON.stringify(body)}`);
+        return body.result.structuredContent;
+      };
+      const [{ company, warehouses, ledgers }] = harness.sandbox.data.books as [any];
+      const companyUuid = company.short_name;
+      const inventoryId = ledgers[0].item.id;
+      const warehouseUuid = warehouses[0].uuid;
+      const page = { page: 1, perPage: 60 };
+      const period = { startDate: '2025-01-01', endDate: '2025-03-31' };
+      const bill = { companyUuid, type: 'bill' };
+      await call('listCompanies', page);
+      await call('listReports', {});
+      await call('listInventoryItems', {
+        ...{ companyUuid, ...page, countryCode: 'us', search: 'a&b' },
+        ...{ fnsku: 'x', asin: 'y', sku: 'z' },
+      });
+      await call('getInventoryDetails', { companyUuid, inventoryId, balancesDate: '2025-03-31' });
+      await call('getInventoryLandedCost', {
+        ...{ companyUuid, inventoryId, warehouseUuid },
+        ...{ ...period, ...page },
+      });
+      await call('getInventoryCogs', { companyUuid, inventoryId, ...period, ...page });
+      await call('getRevenueAndCogs', {
+        ...{ ...period, periodicity: 'monthly', grouping: ['company', 'country'] },
+        ...{ companyUuids: [companyUuid, 202], countryCodes: ['US', 'ca'] },
+      });
+      await call('listWarehouses', { companyUuid, search: 'FBA', ...page });
+      await call('getWarehouseBalances', {
+        ...{ companyUuid, warehouseUuid, balancesDate: '2025-03-31' },
+        ...page,
+      });
+      await call('getImportInstructions', { type: 'bill' });
+      await call('createDocuments', { ...bill, data: { ref_number: 'B-1' }, idempotencyKey: 'k' });
+      const file = { name: 'b.pdf', link: 'https://files.example.com/b.pdf' };
+      const { request_id: requestId } = await call('createDocumentsByPdf', { ...bill, file });
+      await call('checkImportStatus', { ...bill, requestId });
+      const permission = 'view:quicksight_group.bookkeeping';
+      await call('listCompaniesWithPermission', { permission, companyUuids: [companyUuid, 202] });
+      await call('search', { query: `${company.name} FBA` });
+      for (const id of [
+        'report:1',
+        `company:${company.uuid}`,
+        `item:${company.uuid}:${inventoryId}`,
+        `warehouse:${company.uuid}:${warehouseUuid}`,
+      ]) {
+        await call('fetch', { id });
+      }
 
-    const seen = new Set<string>();
-    for (const { method, path, headers, body } of harness.sandbox.recorder.requests()) {
-      if (!path.startsWith('/api/')) continue;
-      const target = path.replace('/api/v1', '');
-      seen.add(match(method, target.split('?')[0]!)?.operation.id ?? target);
-      const sent = { method, target, contentType: headers['content-type'] };
-      const problems = requestProblems({ ...sent, ...(body && { body: JSON.parse(body) }) });
-      t.deepEqual(problems, [], `${method} ${path}`);
-      if (target.startsWith('/revenue')) t.is(target.includes('%5B%5D='), style === 'brackets');
-    }
-    t.deepEqual([...seen].toSorted(), operations.map(({ id }) => id).toSorted());
-  });
+      const seen = new Set<string>();
+      for (const { method, path, headers, body } of harness.sandbox.recorder.requests()) {
+        if (!path.startsWith('/api/')) continue;
+        const target = path.replace('/api/v1', '');
+        seen.add(match(method, target.split('?')[0]!)?.operation.id ?? target);
+        const sent = { method, target, contentType: headers['content-type'] };
+        const problems = requestProblems({ ...sent, ...(body && { body: JSON.parse(body) }) });
+        t.deepEqual(problems, [], `${method} ${path}`);
+        if (target.startsWith('/revenue')) t.is(target.includes('%5B%5D='), style === 'brackets');
+      }
+      t.deepEqual([...seen].toSorted(), operations.map(({ id }) => id).toSorted());
+    },
+  );
 }

@@ -134,11 +134,14 @@ const WHITESPACE = [
   `Bearer, ${tokens.access_token}`,
 ];
 
-test('a token that the forger signs unchanged is taken, or the table shows nothing', async (t) => {
-  t.is((await callMcp(url, sign(header, genuine), 'tools/list')).status, 200);
-  const past = sign(header, { ...genuine, nbf: seconds() - 60 });
-  t.is((await callMcp(url, past, 'tools/list')).status, 200, 'an nbf that has come');
-});
+test.serial(
+  'a token that the forger signs unchanged is taken, or the table shows nothing',
+  async (t) => {
+    t.is((await callMcp(url, sign(header, genuine), 'tools/list')).status, 200);
+    const past = sign(header, { ...genuine, nbf: seconds() - 60 });
+    t.is((await callMcp(url, past, 'tools/list')).status, 200, 'an nbf that has come');
+  },
+);
 
 test.serial(
   '[T9] [T8] no forged token is taken, each is answered with a challenge, and nothing is fetched for it',
@@ -183,37 +186,44 @@ test.serial(
   },
 );
 
-test('[T8] whatever else is a token here or elsewhere is no access token of ours', async (t) => {
-  const twin = await startHarness();
-  t.teardown(() => twin.close());
-  const elsewhere = await connect(twin);
-  sandbox.recorder.clear();
-  await callTool(url, tokens.access_token, 'listCompanies');
-  const upstream = sandbox.recorder.requests().map(({ headers }) => headers.authorization ?? '');
-  const neonpanels = /^Bearer (.+)$/.exec(upstream.find((text) => text !== '') ?? '')?.[1];
-  const key = await assertionKey('ES256');
-  const foreign: Record<string, string | undefined> = {
-    'NeonPanel’s access token': neonpanels,
-    'an id_token of ours': tokens.id_token,
-    'a refresh token of ours': tokens.refresh_token,
-    'a code of ours': connection.code,
-    'a token of another installation': elsewhere.tokens.access_token,
-    'a token of a foreign server for us': sign(
-      header,
-      { ...genuine, iss: 'https://as.example' },
-      stranger.privateKey,
-    ),
-    'a token of ours for another': sign(header, { ...genuine, aud: 'https://other.example/mcp' }),
-    'a client assertion': await clientAssertion(key, connection.client.client_id, { aud: url }),
-  };
-  for (const [what, token] of Object.entries(foreign)) {
-    t.truthy(token, what);
-    const { status, body } = await callMcp(url, token, 'tools/list');
-    t.is(status, 401, what);
-    t.is(body.error, 'invalid_token', what);
-  }
-  t.is((await callMcp(twin.url, tokens.access_token, 'tools/list')).status, 401, 'nor ours there');
-});
+test.serial(
+  '[T8] whatever else is a token here or elsewhere is no access token of ours',
+  async (t) => {
+    const twin = await startHarness();
+    t.teardown(() => twin.close());
+    const elsewhere = await connect(twin);
+    sandbox.recorder.clear();
+    await callTool(url, tokens.access_token, 'listCompanies');
+    const upstream = sandbox.recorder.requests().map(({ headers }) => headers.authorization ?? '');
+    const neonpanels = /^Bearer (.+)$/.exec(upstream.find((text) => text !== '') ?? '')?.[1];
+    const key = await assertionKey('ES256');
+    const foreign: Record<string, string | undefined> = {
+      'NeonPanel’s access token': neonpanels,
+      'an id_token of ours': tokens.id_token,
+      'a refresh token of ours': tokens.refresh_token,
+      'a code of ours': connection.code,
+      'a token of another installation': elsewhere.tokens.access_token,
+      'a token of a foreign server for us': sign(
+        header,
+        { ...genuine, iss: 'https://as.example' },
+        stranger.privateKey,
+      ),
+      'a token of ours for another': sign(header, { ...genuine, aud: 'https://other.example/mcp' }),
+      'a client assertion': await clientAssertion(key, connection.client.client_id, { aud: url }),
+    };
+    for (const [what, token] of Object.entries(foreign)) {
+      t.truthy(token, what);
+      const { status, body } = await callMcp(url, token, 'tools/list');
+      t.is(status, 401, what);
+      t.is(body.error, 'invalid_token', what);
+    }
+    t.is(
+      (await callMcp(twin.url, tokens.access_token, 'tools/list')).status,
+      401,
+      'nor ours there',
+    );
+  },
+);
 
 test.serial(
   '[T8] nothing that we issued is in anything that NeonPanel is sent, by any tool',
@@ -287,7 +297,7 @@ test.serial('[T66] clocks may differ by 15 seconds and no more, in either direct
   t.is((await callMcp(own.url, good.access_token, 'tools/list')).status, 401, '16 s over');
 });
 
-test('[T66] a client’s clock may differ as much in its assertions', async (t) => {
+test.serial('[T66] a client’s clock may differ as much in its assertions', async (t) => {
   const key = await assertionKey('ES256');
   const { client_id } = (
     await register(url, {
@@ -312,7 +322,7 @@ test('[T66] a client’s clock may differ as much in its assertions', async (t) 
   }
 });
 
-test('[T66] NeonPanel’s clock may differ by 10 seconds', async (t) => {
+test.serial('[T66] NeonPanel’s clock may differ by 10 seconds', async (t) => {
   for (const ms of [10_000, -10_000]) {
     const skewed = await startHarness({ sandbox: { now: () => Date.now() + ms } });
     t.teardown(() => skewed.close());
