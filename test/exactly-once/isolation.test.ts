@@ -51,15 +51,17 @@ storeTest(
     const tokens = await many(USERS, (i) => signInAs(harness, neonpanel, client, `user-${i}`));
 
     let broken = 0;
+    let answered = 0;
     let done = false;
     const breaking = (async () => {
       while (redis && !done) {
         await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
         broken++;
         await wait(100);
+        // Not again before the connections are back, which takes a busy machine a while.
+        for (const until = answered + 20; answered < until && !done;) await wait(10);
       }
     })();
-    let answered = 0;
     let crossed = 0;
     const others = new Set<string>();
     await many(CALLS, async (i) => {
