@@ -15,6 +15,7 @@ import {
   refresh,
 } from '../support/oauth.ts';
 import { freePort } from '../support/ports.ts';
+import { followed, kidsOf } from '../support/published-keys.ts';
 import { recordsOf } from '../support/records.ts';
 import { createStoreTest } from '../support/stores.ts';
 
@@ -44,8 +45,6 @@ const jwksOf = async (instance: string) =>
   (await (await fetch(`${instance}/.well-known/jwks.json`)).json()) as {
     keys: Record<string, string>[];
   };
-const kidsOf = async (instance: string) =>
-  (await jwksOf(instance)).keys.map(({ kid }) => kid) as [string, string, ...string[]];
 const kidOf = (token: string) => decodeProtectedHeader(token).kid!;
 const statusesOf = ({ instances }: Harness, token: string) =>
   Promise.all(
@@ -79,16 +78,6 @@ async function rotated(t: ExecutionContext, harness: Harness, ...flags: string[]
   }>();
   await followed(harness, change.kids);
   return change;
-}
-
-/** Until every instance publishes these keys. */
-async function followed({ instances }: Harness, kids: readonly string[]): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const published = await Promise.all(instances.map(kidsOf));
-    if (published.every((each) => each.toSorted().join() === [...kids].toSorted().join())) return;
-    await wait(25);
-  }
-  throw new Error(`not every instance publishes ${kids.join()}`);
 }
 
 /** What a command wrote into the audit log. */
