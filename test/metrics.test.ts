@@ -224,11 +224,9 @@ test.serial('streams of old clients are counted while they are open', async (t) 
   const { tokens } = await connect(harness);
   const stream = await openEventStream(url, tokens.access_token);
   await stream.endpoint();
-  // What was collected a moment ago is shown for a while.
-  const open = async () => (await scrape(here)).sum(`${P}streams_open`);
-  t.true(await until(async () => (await open()) === 1));
+  t.is((await scrapeAnew(here)).sum(`${P}streams_open`), 1);
   stream.close();
-  t.true(await until(async () => (await open()) === 0));
+  t.true(await until(async () => (await scrape(here)).sum(`${P}streams_open`) === 0));
   const labels = { route: 'sse', status: '200' };
   t.true(
     await until(async () => (await scrape(here)).sum(`${P}http_requests_total`, labels) === 1),

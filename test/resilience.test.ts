@@ -1,6 +1,7 @@
 import test from 'ava';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Page } from './support/browser.ts';
 import { createClock } from './support/clock.ts';
 import { type Harness, startHarness } from './support/harness.ts';
 import {
@@ -16,8 +17,12 @@ import {
   userBrowser,
 } from './support/oauth.ts';
 
-async function untilTokensAreAsked({ sandbox }: Harness): Promise<void> {
+/** Signs in where NeonPanel takes so long for its tokens; it was asked for them when this returns. */
+async function beginSignIn({ sandbox }: Harness, login: Page, ms: number) {
+  sandbox.faults.set('slow', { path: '/oauth2/token', ms, times: 1 });
+  const end = answerLogin(login, sandbox.users[0]!);
   while (!sandbox.recorder.requests().some(({ path }) => path === '/oauth2/token')) await wait(10);
+  return { end };
 }
 
 /** Another process that holds the store's write lock. */
@@ -80,12 +85,10 @@ test.serial(
     const consent = await browser.goto(attempt.url);
     const otherTab = await browser.goto(consent.url);
     const login = await answerConsent(consent);
-    harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 3_000, times: 1 });
-    const signingIn = answerLogin(login, harness.sandbox.users[0]!);
-    await untilTokensAreAsked(harness);
+    const signIn = await beginSignIn(harness, login, 3_000);
     const cancelled = await answerConsent(otherTab, { decision: 'deny', write: false });
     t.is(cancelled.stoppedAt?.searchParams.get('error'), 'access_denied');
-    const late = await signingIn;
+    const late = await signIn.end;
     t.is(late.stoppedAt, undefined);
     t.is(late.status, 400);
     const db = new DatabaseSync(`${harness.dataDir}/neonpanel-mcp.db`, { readOnly: true });
@@ -103,11 +106,9 @@ test.serial(
     const attempt = authorizationRequest(harness.url, (await register(harness.url)).body);
     const browser = userBrowser(attempt);
     const login = await answerConsent(await browser.goto(attempt.url));
-    harness.sandbox.faults.set('slow', { path: '/oauth2/token', ms: 1_000, times: 1 });
-    const signingIn = answerLogin(login, harness.sandbox.users[0]!);
-    await untilTokensAreAsked(harness);
+    const signIn = await beginSignIn(harness, login, 1_000);
     await holdStore(harness, 5_000);
-    const page = await signingIn;
+    const page = await signIn.end;
     t.is(page.status, 503);
     t.is(page.headers.get('retry-after'), '1');
     const again = await answerConsent(await page.follow('a.button'));
