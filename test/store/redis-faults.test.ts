@@ -19,7 +19,7 @@ import {
 const BACK_MS = 3_000;
 /** A call ends after 1 s. */
 const CALL_MS = 2_000;
-/** Nothing is waited for; far less than a call may take. */
+/** Nothing is waited for: whoever waited would take the second that a call has. */
 const AT_ONCE_MS = 900;
 
 test.serial('[X2] redis: an outage of an instant is waited out', async (t) => {
